@@ -1,0 +1,113 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+
+const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, B: 1, KB: 1e3, MB: 1e6, GB: 1e9 } as const;
+
+/** Text such as "30s" or "25MB" to milliseconds or bytes. */
+function quantity(what: string, allowed: readonly (keyof typeof units)[]) {
+  return z.string().transform((text, context) => {
+    const match = /^(\d+(?:\.\d+)?)\s*([a-z]+)$/i.exec(text.trim());
+    const unit = allowed.find((name) => name.toLowerCase() === match?.[2]?.toLowerCase());
+    if (match && unit && Number(match[1]) > 0) return Math.round(Number(match[1]) * units[unit]);
+    context.addIssue(`Expected ${what} with a unit (${allowed.join(', ')}) but received "${text}"`);
+    return z.NEVER;
+  });
+}
+const duration = quantity('a duration', ['ms', 's', 'm', 'h']);
+const byteSize = quantity('a size', ['B', 'KB', 'MB', 'GB']);
+const count = z.string().regex(/^\d+$/, 'Expected a whole number').transform(Number);
+const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+const url = z.string().refine(URL.canParse, 'Expected a URL');
+const cores = String(availableParallelism());
+
+/** Every setting of Darkroom: one environment variable each. `.env.example` is printed from this, in this order. */
+export const settings = {
+  HOST: z.string().prefault('127.0.0.1').describe('The address to listen on. Any other than loopback needs JWT_SECRET.'),
+  PORT: count.prefault('4000').describe('The port to listen on; 0 takes a free one.'),
+  PUBLIC_URL: url.optional().describe('Where clients reach this server; signed URLs start with it. Without it: http://localhost:PORT.'),
+  ROLE: z.enum(['all', 'api', 'worker']).prefault('all').describe('What this process does. "api" and "worker" apart need DATABASE_URL and REDIS_URL.'),
+  DATA_DIR: z.string().prefault('./data').describe('The folder for everything that is kept locally: database, objects, spool, secrets.'),
+
+  DATABASE_URL: url.optional().describe('Postgres with pgvector. Without it: PGlite in DATA_DIR, one process only.'),
+  DB_POOL_SIZE: count.prefault('10').describe('Connections to Postgres at the most.'),
+  DB_STATEMENT_TIMEOUT: duration.prefault('30s').describe('Postgres gives up on a statement after this long.'),
+  REDIS_URL: url.optional().describe('Queue and events through Redis. Without it: inside this process.'),
+  REDIS_PREFIX: z.string().regex(/^[\w-]+$/).prefault('darkroom').describe('Every key and channel in Redis starts with this.'),
+
+  JWT_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Viewers come with a JWT signed with this (HS256, claim "sub"). Without it: one local viewer, on loopback only.'),
+  SIGNING_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Signs the URLs of stored files. Without it: made once and kept in DATA_DIR.'),
+  CORS_ORIGINS: z.string().prefault('').transform((text) => text.split(',').map((origin) => origin.trim()).filter(Boolean)).describe('Origins whose pages may call this API, separated by commas.'),
+
+  UPLOAD_MAX_FILES: count.prefault('25').describe('Files in one request at the most.'),
+  UPLOAD_MAX_BYTES: byteSize.prefault('25MB').describe('Size of one file at the most.'),
+  UPLOAD_MIN_SIDE: count.prefault('50').describe('Shorter side of an image in pixels, at the least.'),
+  UPLOAD_MAX_SIDE: count.prefault('16384').describe('Longer side of an image in pixels, at the most.'),
+  UPLOAD_MAX_PIXELS: count.prefault('64000000').describe('Pixels of an image at the most.'),
+  UPLOAD_MAX_AVIF_PIXELS: count.prefault('32000000').describe('Pixels of an AVIF or HEIC image at the most; they decode into far more memory than others.'),
+  UPLOAD_MAX_FRAMES: count.prefault('1000').describe('Frames of an animated image at the most.'),
+
+  ANALYZE_PROVIDER: z.enum(['auto', 'local']).prefault('auto').describe('Who analyses when the client does not say.'),
+
+  JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process runs at a time.'),
+  JOB_TIMEOUT: duration.prefault('4m').describe('After this long a job is asked to stop.'),
+  JOB_HARD_TIMEOUT: duration.prefault('5m').describe('After this long it is stopped.'),
+  JOB_LEASE: duration.prefault('30s').describe('A worker that was silent for this long has lost its job.'),
+  JOB_MAX_FAILURES: count.prefault('3').describe('A job that failed this often is FAILED for good.'),
+  JOB_RETRY_DELAY: duration.prefault('1s').describe('Wait before the first retry; doubles each time, with jitter.'),
+  COMPUTE_PROCESSES: count.prefault(cores).describe('Child processes that touch pixels.'),
+  COMPUTE_MEMORY: byteSize.prefault('1GB').describe('A child above this is killed; its job fails alone.'),
+  SHUTDOWN_TIMEOUT: duration.prefault('10s').describe('Running jobs get this long to end at a stop; then they go back to the queue.'),
+
+  GRAPHIQL: flag.prefault('true').describe('Serve GraphiQL at /graphql.'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info').describe('The least severe lines to log.'),
+};
+
+const schema = z.object(settings);
+export type Config = z.infer<typeof schema> & { PUBLIC_URL: string };
+
+/** A start that cannot work: the message lists everything that is wrong at once. */
+export class ConfigError extends Error {
+  constructor(problems: string[]) {
+    super(`Darkroom cannot start with these settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Settings from environment variables; an empty variable counts as absent. Throws `ConfigError` with every fault in one message. */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const present = Object.fromEntries(Object.entries(environment).filter(([name, value]) => name in settings && value !== ''));
+  const parsed = schema.safeParse(present);
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+
+  const config = { ...parsed.data, PUBLIC_URL: (parsed.data.PUBLIC_URL ?? `http://localhost:${parsed.data.PORT}`).replace(/\/$/, '') };
+  const problems = contradictions(config);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** Combinations that would lose data or let strangers in. */
+function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  const apart = config.ROLE !== 'all';
+  if (apart && !config.DATABASE_URL) problems.push(`ROLE=${config.ROLE} needs DATABASE_URL: the embedded database belongs to one process, so API and worker must share it (ROLE=all)`);
+  if (apart && !config.REDIS_URL) problems.push(`ROLE=${config.ROLE} needs REDIS_URL: without it API and worker cannot hear each other`);
+  if (!config.JWT_SECRET && !['127.0.0.1', '::1', 'localhost'].includes(config.HOST)) {
+    problems.push(`HOST=${config.HOST} needs JWT_SECRET: without it everybody who reaches this address is the one local viewer`);
+  }
+  if (config.JOB_HARD_TIMEOUT <= config.JOB_TIMEOUT) problems.push('JOB_HARD_TIMEOUT must be longer than JOB_TIMEOUT');
+  if (config.UPLOAD_MIN_SIDE > config.UPLOAD_MAX_SIDE) problems.push('UPLOAD_MIN_SIDE must not be above UPLOAD_MAX_SIDE');
+  for (const name of ['JOB_CONCURRENCY', 'COMPUTE_PROCESSES', 'UPLOAD_MAX_FILES', 'JOB_MAX_FAILURES'] as const) {
+    if (config[name] < 1) problems.push(`${name} must be at least 1`);
+  }
+  return problems;
+}
+
+/** The text of `.env.example`: every setting with its description and default. */
+export function envExample(): string {
+  const machine = new Set(['JOB_CONCURRENCY', 'COMPUTE_PROCESSES']);
+  const blocks = Object.entries(settings).map(([name, setting]) => {
+    const fallback = setting instanceof z.ZodPrefault ? String(setting.def.defaultValue) : '';
+    return `# ${setting.description}\n# ${name}=${machine.has(name) ? '(number of cores)' : fallback}\n`;
+  });
+  return `# The settings of Darkroom, all optional. Printed from src/config.ts by \`npm run generate\`; change it there.\n\n${blocks.join('\n')}`;
+}

@@ -1,0 +1,88 @@
+import { GraphQLError } from 'graphql';
+
+/** Every code a client can meet in `extensions.code`, with what it means. The list is closed: docs and tests read it. */
+export const errorCodes = {
+  UNAUTHENTICATED: 'No valid credential came with the request.',
+  FORBIDDEN: 'The credential is valid, but does not allow this.',
+  NOT_FOUND: 'There is no such thing for this viewer.',
+  INVALID_INPUT: 'An argument breaks a rule; the message names it.',
+  TOO_LARGE: 'The file or the request has more bytes than allowed.',
+  TOO_MANY_FILES: 'More files in one request than allowed.',
+  TOO_MANY_PIXELS: 'The image has more pixels, a longer side or more frames than allowed.',
+  TOO_SMALL: 'The image has a shorter side than allowed.',
+  EMPTY: 'The file has no bytes.',
+  UNSUPPORTED_TYPE: 'The bytes are not of an accepted image format.',
+  CORRUPT: 'The bytes claim a format but cannot be decoded.',
+  CHECKSUM_MISMATCH: 'The bytes that arrived are not the bytes that were announced.',
+  UPLOAD_EXPIRED: 'The upload was not completed in time.',
+  URL_REFUSED: 'The URL is private, malformed or not allowed.',
+  QUOTA_EXCEEDED: 'The viewer has used up a quota.',
+  RATE_LIMITED: 'Too many requests; try again later.',
+  QUERY_TOO_COSTLY: 'The query is too deep, too broad or too expensive.',
+  IDEMPOTENCY_MISMATCH: 'The idempotency key was used before with other input.',
+  PROVIDER_UNAVAILABLE: 'The provider asked for cannot run on this server; the message says why.',
+  STORAGE_UNAVAILABLE: 'The object store does not answer.',
+  DATABASE_UNAVAILABLE: 'The database does not answer.',
+  INTERNAL: 'A fault of the server. The request id finds it in the log.',
+} as const;
+export type ErrorCode = keyof typeof errorCodes;
+
+const httpStatus: Partial<Record<ErrorCode, number>> = {
+  UNAUTHENTICATED: 401,
+  TOO_LARGE: 413,
+  RATE_LIMITED: 429,
+};
+
+/** The request is at fault: the message goes to the client word for word, so it says what was expected, what came and what helps. */
+export class UserError extends GraphQLError {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    const status = httpStatus[code];
+    super(message, {
+      extensions: { code, ...(options.hint && { hint: options.hint }), ...(status && { http: { status } }) },
+      originalError: options.cause instanceof Error ? options.cause : undefined,
+    });
+    this.name = 'UserError';
+    this.code = code;
+  }
+}
+
+/** Every code a failed job can carry in `failure.code`, with what it means. Closed like `errorCodes`. */
+export const failureCodes = {
+  PROVIDER_AUTH: 'The provider refused our credential.',
+  PROVIDER_RATE_LIMITED: 'The provider is busy and asked us to wait longer than the job may.',
+  PROVIDER_TIMEOUT: 'The provider did not answer in time.',
+  PROVIDER_ERROR: 'The provider answered with a fault.',
+  PROVIDER_REFUSED: 'The provider refused the content or the parameters.',
+  MODEL_MISSING: 'The model or its runtime is not installed.',
+  NO_SUBJECT: 'No subject was found in the image.',
+  CORRUPT: 'The input cannot be decoded.',
+  OUT_OF_MEMORY: 'The work needed more memory than one job may use.',
+  TIMED_OUT: 'The work took longer than one job may take.',
+  DEADLINE_EXCEEDED: 'The deadline of the job passed before it was done.',
+  WORKER_LOST: 'The process that ran the job died or lost touch, too often.',
+  INTERNAL: 'A fault of the server. The job id finds it in the log.',
+} as const;
+export type FailureCode = keyof typeof failureCodes;
+
+/** The work failed, not the request: it becomes `failure` on the job. `retryable` decides whether the job runs again by itself. */
+export class ProviderError extends Error {
+  readonly code: FailureCode;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly hint: string | undefined;
+
+  constructor(
+    code: FailureCode,
+    message: string,
+    options: { retryable: boolean; retryAfterMs?: number; hint?: string; cause?: unknown },
+  ) {
+    super(message, { cause: options.cause });
+    this.name = 'ProviderError';
+    this.code = code;
+    this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
+    this.hint = options.hint;
+  }
+}
