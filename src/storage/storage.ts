@@ -8,8 +8,9 @@ export interface ObjectInfo {
 
 /** How a signed URL hands the object out. */
 export interface SignOptions {
+  /** The URL lives at least this long, and at most a quarter longer so that it stays the same for a while and caches work. */
   expiresInSeconds: number;
-  /** The name the browser saves it under; also makes the answer an attachment. Without it the object is shown inline where that is safe. */
+  /** The name the browser saves it under; also makes the answer an attachment. Without it the object is shown inline where that is safe; an original never is. */
   downloadAs?: string;
 }
 
@@ -18,11 +19,11 @@ export interface SignOptions {
  * Every sibling passes `test/storage.test.ts`.
  */
 export interface Storage {
-  /** Stores the bytes whole or not at all: a crash or an error half-way leaves nothing under the key. */
+  /** Stores the bytes whole or not at all: a crash or an error half-way leaves under the key what was there before. Rejects when more or fewer bytes come than announced. */
   put(key: string, body: Readable | Uint8Array, info: ObjectInfo): Promise<void>;
   /** The bytes, or `range` of them (both ends included). Rejects with `ObjectMissing` before the first byte. */
   get(key: string, range?: { start: number; end: number }): Promise<Readable>;
-  /** Writes the object to a new local file. */
+  /** Writes the object to a new local file. Rejects with `ObjectMissing`. */
   download(key: string, path: string): Promise<void>;
   /** `null` where there is no such object. */
   stat(key: string): Promise<ObjectInfo | null>;
@@ -42,4 +43,17 @@ export class ObjectMissing extends Error {
     super(`No object under ${key}`);
     this.name = 'ObjectMissing';
   }
+}
+
+/** The key itself, where it is one that we make. Every sibling refuses the others before they reach the store. */
+export function checkKey(key: string): string {
+  if (key.length <= 255 && /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) return key;
+  throw new Error(`Expected a key of letters, digits, "_", "-", "." and "/" with 255 characters at the most but received ${JSON.stringify(key.slice(0, 300))}`);
+}
+
+/** What is announced, where it can be true. A content type becomes a header, so it holds nothing but a type. */
+export function checkInfo(info: ObjectInfo): ObjectInfo {
+  if (!Number.isSafeInteger(info.byteSize) || info.byteSize < 0) throw new Error(`Expected a number of bytes for an object but received ${info.byteSize}`);
+  if (info.contentType.length <= 100 && /^\w[\w.+-]*\/\w[\w.+-]*(; ?[\w-]+=[\w.-]+)*$/.test(info.contentType)) return info;
+  throw new Error(`Expected a content type such as image/png for an object but received ${JSON.stringify(info.contentType.slice(0, 150))}`);
 }
