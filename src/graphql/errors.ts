@@ -1,0 +1,75 @@
+import { GraphQLError, type ExecutionResult } from 'graphql';
+import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+/** A refusal at the front door, before GraphQL runs: the status speaks to HTTP clients, the code and the sentence to everybody. */
+export function refusal(status: number, code: ErrorCode, message: string): GraphQLError {
+  return new GraphQLError(message, { extensions: { code, http: { status } } });
+}
+
+/** A result as the client may see it: our sentences and GraphQL's own stay, each with a code; anything else is logged and masked. */
+export function presentResult<Result extends ExecutionResult>(result: Result, requestId: string, log: Log): Result {
+  if (!result.errors) return result;
+  return { ...result, errors: result.errors.map((error) => presentError(error, requestId, log)) };
+}
+
+/** One error as the client may see it. Presenting twice changes nothing. */
+export function presentError(error: unknown, requestId: string, log: Log): GraphQLError {
+  const fault = error instanceof GraphQLError ? error : new GraphQLError('', { originalError: toError(error) });
+  if (isKnownCode(fault.extensions.code)) return fault;
+
+  const cause = rootOf(fault);
+  if (cause instanceof UserError) return relabel(fault, cause.message, cause.extensions);
+  if (cause instanceof GraphQLError && !isOutputFault(fault)) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault) });
+
+  log.error({ requestId, path: fault.path, err: cause }, 'A request met an unexpected error');
+  return isDatabaseFault(cause)
+    ? relabel(fault, `The database does not answer right now; try again in a moment. Request id: ${requestId}`, { code: 'DATABASE_UNAVAILABLE', http: { status: 503 } })
+    : relabel(fault, `Something went wrong on our side. Quote this request id: ${requestId}`, { code: 'INTERNAL', http: { status: 500 } });
+}
+
+function isKnownCode(code: unknown): boolean {
+  return typeof code === 'string' && Object.hasOwn(errorCodes, code);
+}
+
+/** What was thrown: GraphQL wraps it once for its place in the query, and sometimes again. */
+function rootOf(error: GraphQLError): Error {
+  let root: Error = error;
+  while (root instanceof GraphQLError && !isKnownCode(root.extensions.code) && root.originalError) root = root.originalError;
+  return root;
+}
+
+// A resolver that hands a scalar or enum something it cannot print is our bug, although graphql-js reports it like a client's fault.
+// A client's own bad values are found while variables are read, before there is a path.
+const isOutputFault = (error: GraphQLError) => error.path !== undefined && / cannot represent /.test(error.message);
+
+const clientCode = (error: GraphQLError): ErrorCode =>
+  / (Parsing|Validation) aborted\.?$/.test(error.message) || /^Too many validation errors/.test(error.message) ? 'QUERY_TOO_COSTLY' : 'INVALID_INPUT';
+
+const http = (error: GraphQLError) => (error.extensions.http ? { http: error.extensions.http } : {});
+
+// The original error is left behind: nothing of it may travel, and everything of it is in the log.
+function relabel(error: GraphQLError, message: string, extensions: Record<string, unknown>): GraphQLError {
+  // A fault inside a result belongs to its field: the rest of the answer is good, so the answer stays 200.
+  const { http: answer, ...rest } = extensions;
+  return new GraphQLError(message, {
+    nodes: error.nodes, source: error.source, positions: error.positions, path: error.path,
+    extensions: error.path === undefined && answer ? { ...rest, http: answer } : rest,
+  });
+}
+
+const toError = (value: unknown) => (value instanceof Error ? value : new Error(String(value)));
+
+// https://www.prisma.io/docs/orm/reference/error-reference: cannot reach, timed out, refused, closed, no free connection.
+const unreachable = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1010', 'P1011', 'P1017', 'P2024', 'ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT']);
+
+function isDatabaseFault(error: unknown): boolean {
+  let fromDatabase = false;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.name === 'PrismaClientInitializationError') return true;
+    fromDatabase ||= cause.name.startsWith('PrismaClient') || cause.name === 'DriverAdapterError';
+    const code = 'code' in cause ? cause.code : 'errorCode' in cause ? cause.errorCode : undefined;
+    if (fromDatabase && typeof code === 'string' && unreachable.has(code)) return true;
+  }
+  return false;
+}
