@@ -1,4 +1,6 @@
 import type { Log } from './log.ts';
+import type { RedisConnections } from './redis.ts';
+import { within } from './within.ts';
 
 type Listener = () => void;
 
@@ -10,11 +12,11 @@ export interface Events {
   /** Rings for everybody who listens now. Never rejects when the bell is down: it logs that once, and the listeners' poll heals it. */
   publish(topic: string): Promise<void>;
   /**
-   * Resolves when the subscription is in force: a ring after that is heard. While the bell is down it resolves within a second,
-   * takes force as soon as the bell is back, and `onResync` says so.
+   * Resolves when the subscription is in force: a ring after that is heard. While the bell is down it resolves within a second and
+   * takes force as soon as the bell is back. The listener is also called whenever rings may have been lost, so it needs nothing else.
    */
   subscribe(topic: string, listener: Listener): Promise<() => Promise<void>>;
-  /** Calls when rings may have been lost, with every subscription in force again: look now. Gives back what removes the listener. */
+  /** Calls when rings of any topic may have been lost, with every subscription in force again. Gives back what removes the listener. */
   onResync(listener: Listener): () => void;
   /** Rejects, with the reason, when the bell is down. */
   check(): Promise<void>;
@@ -57,8 +59,73 @@ export function memoryEvents(log: Log): Events {
   };
 }
 
+/** Events through Redis pub/sub: one connection for all subscriptions of this process, one channel for all listeners of a topic. */
+export function redisEvents(redis: RedisConnections, prefix: string, log: Log): Events {
+  const { subscriber } = redis;
+  const channelOf = (topic: string) => `${prefix}:event:${topic}`;
+  const channels = new Map<string, { listeners: Set<Listener>; inForce: Promise<void> }>();
+  const resyncs = new Set<Listener>();
+
+  const complain = (error: Error, sentence: string) => log[redis.isUp() ? 'warn' : 'debug']({ reason: error.message }, sentence);
+  const bounded = <T>(promise: Promise<T>) => within(promise, 1_000, () => new Error('Redis did not answer within a second'));
+  const onMessage = (channel: string) => ringAll(channels.get(channel)?.listeners ?? [], log);
+
+  // Redis forgets subscriptions with the connection, and what was published meanwhile is gone: listen again, then have everybody look.
+  const onReady = () => {
+    const again = channels.size > 0 ? subscriber.subscribe(...channels.keys()) : Promise.resolve();
+    again.then(
+      () => ringAll([...resyncs, ...[...channels.values()].flatMap(({ listeners }) => [...listeners])], log),
+      (error: Error) => complain(error, 'Could not subscribe to events again'),
+    );
+  };
+  subscriber.on('message', onMessage);
+  subscriber.on('ready', onReady);
+
+  return {
+    async publish(topic) {
+      await redis.ask((commands) => commands.publish(channelOf(topic), '')).catch((error: Error) => complain(error, `Could not announce ${topic}`));
+    },
+    async subscribe(topic, listener) {
+      const channel = channelOf(topic);
+      const own = () => listener();
+      const entry = channels.get(channel) ?? {
+        listeners: new Set<Listener>(),
+        inForce: subscriber.subscribe(channel).then(() => {}, (error: Error) => complain(error, `Could not subscribe to ${topic}`)),
+      };
+      channels.set(channel, entry);
+      entry.listeners.add(own);
+      await bounded(entry.inForce).catch(() => {
+        // Redis is silent, not gone: there will be no new connection that says "look", so the late answer has to.
+        void entry.inForce.then(() => entry.listeners.has(own) && ringAll([own], log));
+      });
+      return async () => {
+        entry.listeners.delete(own);
+        if (entry.listeners.size > 0 || channels.get(channel) !== entry) return;
+        channels.delete(channel);
+        // Where this fails the connection is gone, and the subscription with it.
+        await bounded(subscriber.unsubscribe(channel)).catch(() => {});
+      };
+    },
+    onResync(listener) {
+      const own = () => listener();
+      resyncs.add(own);
+      return () => void resyncs.delete(own);
+    },
+    async check() {
+      await Promise.all([redis.check(), bounded(subscriber.ping())]);
+    },
+    async close() {
+      subscriber.off('message', onMessage);
+      subscriber.off('ready', onReady);
+      channels.clear();
+      resyncs.clear();
+      await bounded(subscriber.unsubscribe()).catch(() => {});
+    },
+  };
+}
+
 /**
- * Listen first, then look: yields at once when the subscriptions are in force, then once after every ring, resync or `pollMs`
+ * Listen first, then look: yields at once when the subscriptions are in force, then once after every ring, or `pollMs`
  * without one. Rings that come while the reader is busy are one wake-up, so a slow reader costs nothing. Ends at once when
  * it is returned or `signal` aborts, also while it waits.
  */
@@ -76,7 +143,6 @@ export function wakeups(events: Events, topics: string[], { pollMs, signal }: { 
         resolve();
       });
     });
-    const offResync = events.onResync(ring);
     const subscriptions = topics.map((topic) => events.subscribe(topic, ring));
     try {
       await Promise.race([Promise.all(subscriptions), stop]);
@@ -95,7 +161,6 @@ export function wakeups(events: Events, topics: string[], { pollMs, signal }: { 
         yield;
       }
     } finally {
-      offResync();
       // Not awaited: a subscription that is still on its way must not hold up whoever stopped.
       for (const subscription of subscriptions) subscription.then((unsubscribe) => unsubscribe()).catch(() => {});
     }
