@@ -134,5 +134,5 @@ export function vd1(raster: Raster): number[] {
   ];
   const joined = blocks.flatMap(([weight, values]) => Array.from(values, (value) => Math.sqrt(weight) * value));
   const length = Math.hypot(...joined);
-  return joined.map((value) => value / length);
+  return joined.map((value) => Math.round((value / length) * 1e6) / 1e6);
 }
