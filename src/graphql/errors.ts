@@ -20,7 +20,7 @@ export function presentError(error: unknown, requestId: string, log: Log): Graph
 
   const cause = rootOf(fault);
   if (cause instanceof UserError) return relabel(fault, cause.message, cause.extensions);
-  if (cause instanceof GraphQLError && !isOutputFault(fault)) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault) });
+  if (isAboutInput(fault) || (cause instanceof GraphQLError && !isOutputFault(fault))) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault) });
 
   log.error({ requestId, path: fault.path, err: cause }, 'A request met an unexpected error');
   return isDatabaseFault(cause)
@@ -39,8 +39,10 @@ function rootOf(error: GraphQLError): Error {
   return root;
 }
 
+// A scalar refuses a value of the client with an error of its own class; it comes with its place in the query, and before there is a path.
+const isAboutInput = (error: GraphQLError) => error.path === undefined && error.nodes !== undefined;
+
 // A resolver that hands a scalar or enum something it cannot print is our bug, although graphql-js reports it like a client's fault.
-// A client's own bad values are found while variables are read, before there is a path.
 const isOutputFault = (error: GraphQLError) => error.path !== undefined && / cannot represent /.test(error.message);
 
 const clientCode = (error: GraphQLError): ErrorCode =>
