@@ -1,0 +1,12 @@
+import sharp from 'sharp';
+import { inspectImage } from './inspect.ts';
+import type { TaskList } from './messages.ts';
+
+// sniff.ts lets no other format through; should it fail, no other loader answers, and none that opens files by name.
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map((loader) => `VipsForeignLoad${loader}Buffer`) });
+
+/** Everything a compute child can do. Imported at run time by the child alone: sharp never enters the parent. */
+export const tasks = {
+  inspect: inspectImage,
+} satisfies TaskList;
