@@ -43,7 +43,6 @@ export async function beeQueue(redis: RedisConnections, prefix: string, log: Log
     },
     work(handler, concurrency) {
       bee.process(concurrency, async ({ data: nudge }) => {
-        // Whatever happens, the entry goes: one that stays would swallow the same ring for as long.
         await handler(nudge).catch((error: unknown) => log.error({ err: error, jobId: nudge.jobId }, 'The handler of a nudge broke its promise never to reject'));
       });
       void bee.checkStalledJobs(stallCheckMs);
