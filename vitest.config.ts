@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** Unit and contract tests run once; the end-to-end suite runs once per way to run Darkroom. */
 export default defineConfig({
+  // Vite would take graphql's ESM build and Node gives its libraries the CommonJS one; two copies do not know each other's errors and types.
+  resolve: { alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }] },
   test: {
     testTimeout: 30_000,
     hookTimeout: 60_000,
