@@ -69,7 +69,7 @@ async function runEngine(adapter: SqlDriverAdapter, source: SchemaSource): Promi
   } catch (error) {
     if (!fault) throw error;
     const { unfinished } = await migrationStatus(adapter, source);
-    throw new Error(`Migration ${unfinished.join(', ')} failed and nothing of it was kept: ${reason(fault)}`, { cause: fault });
+    throw new Error(`Migration ${unfinished.join(', ')} failed and nothing of it was kept: ${reason(fault)}`, { cause: error });
   } finally {
     engine.free();
   }

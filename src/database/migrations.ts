@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,15 +26,19 @@ export const readSchema = async ({ schemaFile }: SchemaSource) => ({ path: schem
 export async function readMigrations({ migrationsFolder }: SchemaSource): Promise<Migration[]> {
   const entries = await readdir(migrationsFolder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
-  return Promise.all(names.map(async (name) => ({ name, sql: await readFile(join(migrationsFolder, name, 'migration.sql'), 'utf8') })));
+  return Promise.all(names.map(async (name) => ({ name, sql: await readScript(join(migrationsFolder, name)) })));
 }
+
+const readScript = (folder: string) =>
+  readFile(join(folder, 'migration.sql'), 'utf8').catch((cause: unknown) => {
+    throw new Error(`Expected a migration.sql in ${folder}. Write it, or delete the folder.`, { cause });
+  });
 
 /** The same, as the engine wants it. */
 export async function listMigrations(source: SchemaSource): Promise<MigrationList> {
-  const lockfile = join(source.migrationsFolder, 'migration_lock.toml');
   return {
     baseDir: source.migrationsFolder,
-    lockfile: { path: 'migration_lock.toml', content: existsSync(lockfile) ? await readFile(lockfile, 'utf8') : null },
+    lockfile,
     shadowDbInitScript: '',
     migrationDirectories: (await readMigrations(source)).map(({ name, sql }) => ({
       path: name,
@@ -43,6 +46,9 @@ export async function listMigrations(source: SchemaSource): Promise<MigrationLis
     })),
   };
 }
+
+/** What Prisma's CLI keeps beside the migrations, so that nobody applies them to another kind of database. */
+export const lockfile = { path: 'migration_lock.toml', content: 'provider = "postgresql"\n' };
 
 export const everyTable = { externalTables: [], externalEnums: [] };
 
