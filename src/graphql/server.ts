@@ -97,7 +97,7 @@ export async function startServer<Context extends object>(options: ServerOptions
       log.error({ requestId, err: error }, 'The components could not be asked for their health');
       return { server: { ok: false, detail: 'The components could not be asked; the log says why' } };
     });
-    const report = isStopping ? { ...components, server: { ok: false, detail: 'Stopping' } } : components;
+    const report: Health = isStopping ? { ...components, server: { ok: false, detail: 'Stopping' } } : components;
     sendJson(response, Object.values(report).every(({ ok }) => ok) ? 200 : 503, report);
   }
 
