@@ -102,9 +102,10 @@ function channelOf(mask: number): Channel {
 function decodeRows(bytes: Buffer, layout: Layout): { raster: Raster; damaged: boolean } {
   const { width, height, bitsPerPixel, palette } = layout;
   const stride = Math.ceil((width * bitsPerPixel) / 32) * 4;
+  const wholeRows = Math.min(height, Math.floor((bytes.length - layout.pixelOffset) / stride));
+  if (wholeRows === 0) throw corrupt('ends before its first row of pixels does');
   const channels = layout.channels.length === 4 ? 4 : 3;
   const data = new Uint8Array(width * height * channels);
-  const wholeRows = Math.min(height, Math.floor((bytes.length - layout.pixelOffset) / stride));
 
   for (let row = 0; row < wholeRows; row++) {
     const from = layout.pixelOffset + row * stride;

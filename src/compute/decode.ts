@@ -1,4 +1,4 @@
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { UserError } from '../errors.ts';
 import { decodeBmp, readBmpHeader } from './bmp.ts';
 import { decodeHeic } from './heic.ts';
@@ -63,15 +63,15 @@ async function parseHeader(original: Buffer): Promise<Header> {
   if (!sniffed?.accepted) {
     throw new UserError('UNSUPPORTED_TYPE', `Unsupported image format: ${sniffed?.format ?? 'unknown'}`, { hint: `Accepted are ${readable}` });
   }
-  if (sniffed.format === 'BMP') return { format: 'BMP', bytes: original, ...readBmpHeader(original), orientation: 1, frames: 1, hasAlpha: false, exif: null };
+  const { format } = sniffed;
+  if (format === 'BMP') return { format, bytes: original, ...readBmpHeader(original), orientation: 1, frames: 1, hasAlpha: false, exif: null };
 
-  const bytes = sniffed.format === 'PNG' ? stripPng(original) : original;
+  const bytes = format === 'PNG' ? stripPng(original) : original;
   const metadata = await sharp(bytes, { limitInputPixels: false }).metadata().catch((error: unknown) => {
-    throw corrupt(sniffed.format, error);
+    throw corrupt(format, error);
   });
   const { width, height } = metadata.autoOrient;
-  if (!(width > 0 && height > 0)) throw corrupt(sniffed.format);
-  const format = formatOf(metadata, sniffed.format);
+  if (!(width > 0 && height > 0)) throw corrupt(format);
   const animated = format === 'GIF' || format === 'WEBP';
   return {
     format,
@@ -83,12 +83,6 @@ async function parseHeader(original: Buffer): Promise<Header> {
     hasAlpha: metadata.hasAlpha,
     exif: metadata.exif ?? null,
   };
-}
-
-/** HEIC and AVIF share a container and may share brands; only the compression of the main image tells which decoder it needs. */
-function formatOf(metadata: Metadata, sniffed: ImageFormat): ImageFormat {
-  if (sniffed !== 'AVIF' && sniffed !== 'HEIC') return sniffed;
-  return metadata.compression === 'av1' ? 'AVIF' : 'HEIC';
 }
 
 function checkLimits({ format, width, height, frames }: Header, limits: DecodeLimits): void {

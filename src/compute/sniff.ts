@@ -53,9 +53,11 @@ const signatures: [signature: string, sniffed: Sniffed][] = [
 
 const bmpHeaderSizes = new Set([12, 16, 40, 52, 56, 64, 108, 124]);
 
-/** The format of a file by its first bytes (4 KB are plenty), never by its name; `null` for bytes of no known kind. */
+const headBytes = 16_384;
+
+/** The format of a file by its first 16 KB, never by its name; `null` for bytes of no known kind. */
 export function sniffFormat(head: Uint8Array): Sniffed | null {
-  const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, 4096));
+  const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.byteLength, headBytes));
   const text = bytes.toString('latin1');
 
   const known = signatures.find(([signature]) => text.startsWith(signature));
@@ -70,15 +72,21 @@ export function sniffFormat(head: Uint8Array): Sniffed | null {
   return markupFormat(bytes.toString('utf8'));
 }
 
-/** ISO base media files (HEIF, AVIF, MP4) say what they are in a list of four-letter brands. */
+/**
+ * ISO base media files (HEIF, AVIF, MP4) say what they are in a list of four-letter brands. HEIC and AVIF may carry each other's,
+ * and sharp believes the first (`compression: 'hevc'` for an AVIF of brand mif1): the codec of the items decides.
+ */
 function isoFormat(bytes: Buffer): Sniffed {
   const end = Math.min(bytes.readUInt32BE(0), bytes.length, 256);
   const major = bytes.toString('latin1', 8, 12);
   const brands = [major];
   for (let at = 16; at + 4 <= end; at += 4) brands.push(bytes.toString('latin1', at, at + 4));
 
-  if (brands.some((brand) => brand === 'avif' || brand === 'avis')) return accept('AVIF');
-  if (brands.some((brand) => /^(he[iv][cxms]|mif1|msf1)$/.test(brand))) return accept('HEIC');
+  if (brands.some((brand) => /^(avi[fs]|he[iv][cxms]|mif1|msf1)$/.test(brand))) {
+    const [av1, hevc] = [bytes.includes('av01'), bytes.includes('hvc1')];
+    const isAvif = av1 === hevc ? brands.some((brand) => brand.startsWith('avi')) : av1;
+    return accept(isAvif ? 'AVIF' : 'HEIC');
+  }
   if (major === 'qt  ') return refuse('QuickTime');
   if (major === 'crx ') return refuse('Canon CR3');
   return refuse('MP4');
