@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createCompute, type Compute, type ComputeOptions } from '../src/compute/pool.ts';
 import { ProviderError, UserError } from '../src/errors.ts';
 import { createLog } from '../src/log.ts';
 import type { tasks } from './fixtures/compute-tasks.ts';
+import { until } from './until.ts';
 
 const tasksUrl = new URL('./fixtures/compute-tasks.ts', import.meta.url).href;
 const timeoutMs = 20_000;
@@ -25,12 +25,6 @@ function isAlive(pid: number): boolean {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
   } catch {
     return false;
-  }
-}
-
-async function until(condition: () => boolean, limitMs: number): Promise<void> {
-  for (const end = Date.now() + limitMs; !condition(); await sleep(20)) {
-    if (Date.now() > end) throw new Error(`The condition did not come true within ${limitMs} ms`);
   }
 }
 
@@ -126,11 +120,11 @@ describe('an aborted signal', () => {
     const controller = new AbortController();
     let pid = 0;
     const run = compute.run('spin', null, { timeoutMs, signal: controller.signal, onProgress: (_, stage) => (pid = Number(stage)) });
-    await until(() => pid > 0, 15_000);
+    await until('the task to begin', () => pid > 0);
     const reason = new Error('the viewer changed his mind');
     controller.abort(reason);
     await expect(run).rejects.toBe(reason);
-    await until(() => !isAlive(pid), 2_000);
+    await until('the child to be dead', () => !isAlive(pid), 2_000);
     expect((await compute.run('pid', null, { timeoutMs })).output).not.toBe(pid);
   });
 
@@ -219,7 +213,7 @@ test('a child in a busy loop dies with a parent that is killed', async () => {
   const pid = Number(output.toString());
   expect(isAlive(pid)).toBe(true);
   parent.kill('SIGKILL');
-  await until(() => !isAlive(pid), 5_000);
+  await until('the child to be dead', () => !isAlive(pid), 5_000);
 });
 
 test('the parent never loads sharp', async () => {
