@@ -48,7 +48,9 @@ const isOutputFault = (error: GraphQLError) => error.path !== undefined && / can
 const clientCode = (error: GraphQLError): ErrorCode =>
   / (Parsing|Validation) aborted\.?$/.test(error.message) || /^Too many validation errors/.test(error.message) ? 'QUERY_TOO_COSTLY' : 'INVALID_INPUT';
 
-const http = (error: GraphQLError) => (error.extensions.http ? { http: error.extensions.http } : {});
+// `spec` lets Yoga answer 200 to clients that know only application/json; a body that cannot be read at all is 400 for them too.
+const http = ({ extensions }: GraphQLError) =>
+  extensions.http ? { http: { ...extensions.http, spec: extensions.code === 'BAD_REQUEST' ? undefined : extensions.http.spec } } : {};
 
 // The original error is left behind: nothing of it may travel, and everything of it is in the log.
 function relabel(error: GraphQLError, message: string, extensions: Record<string, unknown>): GraphQLError {

@@ -53,11 +53,14 @@ type FrontDoorPlugin = Plugin<object, ServerContext<object>>;
 /** Refusals by header, and uploads read as a stream in place of Yoga's parser, which holds every file in memory. */
 function useFrontDoor(spool: string, limits: MultipartLimits): FrontDoorPlugin {
   return {
-    onRequestParse({ request, serverContext: { req, visit }, setRequestParser }) {
+    onRequestParse({ request, serverContext: { req, visit }, requestParser, setRequestParser }) {
       if (!req) return;
       const fault = bodyFault(req, maxRequestBytes(limits));
       if (fault) throw fault;
-      if (request.method !== 'POST' || !/^multipart\/form-data\b/i.test(req.headers['content-type'] ?? '')) return;
+      if (request.method !== 'POST' || !/^multipart\/form-data\b/i.test(req.headers['content-type'] ?? '')) {
+        if (requestParser) setRequestParser((body) => Promise.resolve(body).then(requestParser).catch(throwUnreadable));
+        return;
+      }
       setRequestParser(async () => {
         await visit.viewerContext();
         visit.spool = join(spool, spoolName());
@@ -66,6 +69,12 @@ function useFrontDoor(spool: string, limits: MultipartLimits): FrontDoorPlugin {
       });
     },
   };
+}
+
+// Yoga lets the fault of JSON.parse out of a query string or form as if it were its own.
+function throwUnreadable(error: unknown): never {
+  if (error instanceof SyntaxError) throw refusal(400, 'INVALID_INPUT', `Expected JSON in "variables" and "extensions" but could not parse it: ${error.message}`);
+  throw error;
 }
 
 // Thousands of nested braces overflow the parser's stack; they are tokens first.
