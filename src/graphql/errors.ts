@@ -39,8 +39,8 @@ function rootOf(error: GraphQLError): Error {
   return root;
 }
 
-// A scalar refuses a value of the client with an error of its own class; it comes with its place in the query, and before there is a path.
-const isAboutInput = (error: GraphQLError) => error.path === undefined && error.nodes !== undefined;
+// A scalar refuses a value of the client with an error of its own class, to which graphql-js gives these beginnings.
+const isAboutInput = (error: GraphQLError) => error.path === undefined && /^(Variable "\$|Expected value of type ")/.test(error.message);
 
 // A resolver that hands a scalar or enum something it cannot print is our bug, although graphql-js reports it like a client's fault.
 const isOutputFault = (error: GraphQLError) => error.path !== undefined && / cannot represent /.test(error.message);
