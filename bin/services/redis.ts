@@ -1,7 +1,7 @@
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { hasDebianTools, unpackPackages } from './debian.ts';
+import { buildOnce, hasDebianTools, unpackPackages, writeLauncher } from './debian.ts';
 import { endProcess, findProgram, freePort, startProcess, waitUntilReady } from './process.ts';
 
 /** A redis-server to run: the machine's own, or on Debian and Ubuntu one that is unpacked into `.cache/redis`. */
@@ -11,18 +11,14 @@ export async function redisServerPath(): Promise<string> {
   if (process.platform === 'darwin') throw new Error('Expected redis-server on the PATH but found none: run `brew install redis`');
   if (!hasDebianTools()) throw new Error('Expected redis-server on the PATH but found none: install Redis with the package manager of this machine');
   try {
-    return join(await unpackPackages('redis', ['redis-server'], writeLauncher), 'redis-server');
+    const folder = await buildOnce('redis', async (folder) => {
+      await unpackPackages(folder, ['redis-server', 'redis-tools']);
+      await writeLauncher(folder, 'usr/bin/redis-server');
+    });
+    return join(folder, 'redis-server');
   } catch (error) {
     throw new Error('Expected redis-server on the PATH but found none, and its package could not be fetched: run `apt-get install redis-server` or check the network', { cause: error });
   }
-}
-
-/** The unpacked server finds the libraries that were unpacked beside it. */
-async function writeLauncher(folder: string): Promise<void> {
-  const [architecture] = (await readdir(join(folder, 'usr/lib'))).filter((name) => name.includes('-linux-'));
-  const text = `#!/bin/sh\nhere=$(dirname "$(readlink -f "$0")")\nexport LD_LIBRARY_PATH="$here/usr/lib/${architecture ?? ''}"\nexec "$here/usr/bin/redis-server" "$@"\n`;
-  await writeFile(join(folder, 'redis-server'), text);
-  await chmod(join(folder, 'redis-server'), 0o755);
 }
 
 export interface RedisServer {
