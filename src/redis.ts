@@ -2,7 +2,6 @@ import { Redis as IORedis } from 'ioredis';
 import type { Log } from './log.ts';
 import { within } from './within.ts';
 
-const startMs = 10_000;
 const answerMs = 1_000;
 
 /** Bee-Queue knows a client by the name of its class, and an ioredis instance calls itself "EventEmitter": the name `Redis` matters. */
@@ -23,8 +22,8 @@ export interface RedisConnections {
   close(): Promise<void>;
 }
 
-/** Opens the connections and waits until Redis answers, ten seconds at the most. */
-export async function openRedis(url: string, log: Log): Promise<RedisConnections> {
+/** Opens the connections and waits until Redis answers; it may be starting at the same time as we are. */
+export async function openRedis(url: string, log: Log, startMs = 10_000): Promise<RedisConnections> {
   const options = { maxRetriesPerRequest: null, retryStrategy: (times: number) => Math.min(50 * times, 1000), keepAlive: 10_000 };
   const commands = new Redis(url, options);
   // A SUBSCRIBE that waits in a queue is neither in force nor lost; whoever subscribes has to know which.
