@@ -36,6 +36,7 @@ const httpStatus: Partial<Record<ErrorCode, number>> = {
 /** The request is at fault: the message goes to the client word for word, so it says what was expected, what came and what helps. */
 export class UserError extends GraphQLError {
   readonly code: ErrorCode;
+  readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
     const status = httpStatus[code];
@@ -45,6 +46,7 @@ export class UserError extends GraphQLError {
     });
     this.name = 'UserError';
     this.code = code;
+    this.hint = options.hint;
   }
 }
 

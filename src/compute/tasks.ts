@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { inspectImage } from './inspect.ts';
+import { measureImage } from './measure.ts';
 import type { TaskList } from './messages.ts';
 
 // sniff.ts lets no other format through; should it fail, no other loader answers, and none that opens files by name.
@@ -9,4 +10,5 @@ sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map(
 /** Everything a compute child can do. Imported at run time by the child alone: sharp never enters the parent. */
 export const tasks = {
   inspect: inspectImage,
+  measure: (input: Parameters<typeof measureImage>[0], context) => measureImage(input, context.progress),
 } satisfies TaskList;

@@ -1,0 +1,56 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createCompute, type Compute } from './compute/pool.ts';
+import type { Config } from './config.ts';
+import { openDatabase, type Database } from './database/open.ts';
+import type { PrismaClient } from './database/generated/client.ts';
+import { memoryEvents, redisEvents, type Events } from './events.ts';
+import type { Log } from './log.ts';
+import { beeQueue } from './queue/bee.ts';
+import { memoryQueue } from './queue/memory.ts';
+import type { Queue } from './queue/queue.ts';
+import { openRedis } from './redis.ts';
+import { diskStorage } from './storage/disk.ts';
+import { readSigningSecret } from './storage/signature.ts';
+import type { Storage } from './storage/storage.ts';
+
+/** Everything the program has. Functions take it as their first argument and destructure what they need. */
+export interface App {
+  config: Config;
+  log: Log;
+  database: Database;
+  db: PrismaClient;
+  storage: Storage;
+  queue: Queue;
+  events: Events;
+  compute: Compute;
+}
+
+/** Opens what the settings ask for; when one thing cannot be opened, what was open before is closed again. `publicUrl` is where clients reach this server. */
+export async function openApp(config: Config, log: Log, publicUrl: () => string): Promise<App & { close(): Promise<void> }> {
+  const opened: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (let closeOne = opened.pop(); closeOne; closeOne = opened.pop()) {
+      await closeOne().catch((error: unknown) => log.error({ err: error }, 'Something could not be closed'));
+    }
+  };
+  const keep = <Thing extends { close(): Promise<void> }>(thing: Thing): Thing => {
+    opened.push(() => thing.close());
+    return thing;
+  };
+  try {
+    await mkdir(config.DATA_DIR, { recursive: true });
+    const secret = await readSigningSecret(config.DATA_DIR, config.SIGNING_SECRET);
+    const database = keep(await openDatabase(config, log));
+    const storage = keep(await diskStorage({ root: join(config.DATA_DIR, 'objects'), publicUrl, secret }));
+    const redis = config.REDIS_URL ? keep(await openRedis(config.REDIS_URL, log)) : null;
+    const events = keep(redis ? redisEvents(redis, config.REDIS_PREFIX, log) : memoryEvents(log));
+    const queue = redis ? await beeQueue(redis, config.REDIS_PREFIX, log) : memoryQueue(log);
+    opened.push(() => queue.close(1_000));
+    const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log }));
+    return { config, log, database, db: database.db, storage, queue, events, compute, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}

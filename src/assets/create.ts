@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import type { Inspection } from '../compute/inspect.ts';
+import { Prisma, type Asset } from '../database/generated/client.ts';
+import { cleanTags } from './tags.ts';
+import { indexWords } from './words.ts';
+
+/** The viewer's own upload of these very bytes, if there is one. */
+export async function findStoredUpload({ db }: Pick<App, 'db'>, viewer: Viewer, sha256: string): Promise<Asset | null> {
+  return db.asset.findFirst({ where: { ownerId: viewer.id, sha256, producedById: null } });
+}
+
+/** Bytes first, then the row; if the row fails the bytes go. Two uploads of the same bytes at once make one image. */
+export async function createImage(
+  app: Pick<App, 'db' | 'storage'>,
+  viewer: Viewer,
+  file: { path: string; filename: string; byteSize: number; sha256: string },
+  inspection: Inspection,
+  facts: { title?: string | null; tags?: string[] | null; metadata?: unknown; keepLocation?: boolean | null },
+): Promise<{ image: Asset; alreadyStored: boolean }> {
+  const { db, storage } = app;
+  const id = randomUUID();
+  const storageKey = `originals/${id}`;
+  const { exif } = inspection;
+  const tags = cleanTags(facts.tags ?? []);
+
+  await storage.put(storageKey, createReadStream(file.path), { byteSize: file.byteSize, contentType: inspection.contentType });
+  try {
+    const image = await db.$transaction(async (tx) => {
+      const asset = await tx.asset.create({
+        data: {
+          id,
+          ownerId: viewer.id,
+          kind: 'IMAGE',
+          filename: cleanFilename(file.filename),
+          contentType: inspection.contentType,
+          byteSize: file.byteSize,
+          sha256: file.sha256,
+          storageKey,
+          width: inspection.width,
+          height: inspection.height,
+          format: inspection.format,
+          frames: inspection.frames,
+          hasAlpha: inspection.hasAlpha,
+          damaged: inspection.damaged,
+          takenAt: exif?.takenAt ? new Date(exif.takenAt) : null,
+          exif: exif ? { camera: exif.camera, orientation: exif.orientation, gps: facts.keepLocation ? exif.gps && { ...exif.gps } : null } : Prisma.DbNull,
+          title: facts.title ?? null,
+          metadata: facts.metadata === undefined || facts.metadata === null ? Prisma.DbNull : (facts.metadata as Prisma.InputJsonValue),
+          tags: { create: tags.map((name) => ({ ownerId: viewer.id, name, source: 'user', confidence: 1 })) },
+        },
+      });
+      await indexWords(tx, id);
+      return asset;
+    });
+    return { image, alreadyStored: false };
+  } catch (error) {
+    await storage.delete([storageKey]);
+    const winner = error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002' ? await findStoredUpload(app, viewer, file.sha256) : null;
+    if (winner) return { image: winner, alreadyStored: true };
+    throw error;
+  }
+}
+
+/** The last part of whatever the client sent, without control and direction characters, at most 200 characters. Never part of a path. */
+function cleanFilename(filename: string): string {
+  const base = filename.split(/[/\\]/).at(-1) ?? '';
+  // eslint-disable-next-line no-control-regex
+  const clean = base.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '').trim().slice(0, 200);
+  return clean || 'unnamed';
+}

@@ -1,0 +1,163 @@
+import { thumbHashToDataUri } from '../compute/placeholder.ts';
+import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
+import { builder, rowId } from '../graphql/builder.ts';
+import { UserError } from '../errors.ts';
+import { updateImage } from './update.ts';
+
+const maxUrlSeconds = 7 * 24 * 3600;
+
+const SignedUrl = builder.objectRef<{ url: string; expiresAt: Date }>('SignedUrl').implement({
+  description: 'A URL that works without a credential until it expires. Whoever holds it can read the file.',
+  fields: (t) => ({
+    url: t.expose('url', { type: 'URL' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'The URL works at least until then.' }),
+  }),
+});
+
+export const AssetRef = builder.prismaInterface('Asset', {
+  name: 'Asset',
+  description: 'A stored file.',
+  interfaces: () => [builder.nodeInterfaceRef()],
+  resolveType: () => 'Image',
+  fields: (t) => ({
+    filename: t.exposeString('filename', { description: 'As the client named it, without folders.' }),
+    contentType: t.exposeString('contentType', { description: 'Found out from the bytes, never believed.' }),
+    byteSize: t.exposeInt('byteSize'),
+    sha256: t.exposeString('sha256', { description: 'SHA-256 of the bytes in hexadecimal. The same bytes uploaded twice are one asset.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    url: t.field({
+      type: SignedUrl,
+      description: 'Where to read the file as it was stored, byte for byte.',
+      select: { storageKey: true, filename: true },
+      args: {
+        expiresIn: t.arg.int({ defaultValue: 3600, description: 'Seconds, 60 to 604800. The URL lives at least this long, and a few minutes more so that caches can keep it.' }),
+        download: t.arg.boolean({ defaultValue: false, description: 'Make browsers save it under its file name.' }),
+      },
+      resolve: async (asset, { expiresIn, download }, { app }) => {
+        const seconds = expiresIn ?? 3600;
+        if (seconds < 60 || seconds > maxUrlSeconds) throw new UserError('INVALID_INPUT', `Expected expiresIn between 60 and ${maxUrlSeconds} seconds but received ${seconds}`);
+        const expiresAt = new Date(Date.now() + seconds * 1000);
+        return { url: await app.storage.signedUrl(asset.storageKey, { expiresInSeconds: seconds, ...(download && { downloadAs: asset.filename }) }), expiresAt };
+      },
+    }),
+  }),
+});
+
+export const ImageFormatEnum = builder.enumType('ImageFormat', {
+  description: 'A format that uploads may have.',
+  values: Object.keys(imageFormats) as ImageFormat[],
+});
+
+export const Orientation = builder.enumType('Orientation', {
+  values: {
+    LANDSCAPE: { description: 'Wider than high.' },
+    PORTRAIT: { description: 'Higher than wide.' },
+    SQUARE: { description: 'Width and height are equal.' },
+  },
+});
+
+interface StoredExif {
+  camera: string | null;
+  orientation: number;
+  gps: { latitude: number; longitude: number } | null;
+}
+
+const Gps = builder.objectRef<{ latitude: number; longitude: number }>('GpsPosition').implement({
+  fields: (t) => ({ latitude: t.exposeFloat('latitude', { description: 'Degrees, north is positive.' }), longitude: t.exposeFloat('longitude', { description: 'Degrees, east is positive.' }) }),
+});
+
+const Exif = builder.objectRef<StoredExif & { takenAt: Date | null }>('Exif').implement({
+  description: 'What the camera wrote into the file.',
+  fields: (t) => ({
+    takenAt: t.expose('takenAt', { type: 'DateTime', nullable: true }),
+    camera: t.exposeString('camera', { nullable: true }),
+    orientation: t.exposeInt('orientation', { description: 'The EXIF orientation of the file, 1 to 8. Width, height and every measurement are of the upright picture.' }),
+    gps: t.expose('gps', { type: Gps, nullable: true, description: 'Kept only where the upload asked for it with keepLocation.' }),
+  }),
+});
+
+const Placeholder = builder.objectRef<{ thumbHash: string; dominantColor: string | null }>('Placeholder').implement({
+  description: 'Something to show before the picture is there.',
+  fields: (t) => ({
+    thumbHash: t.exposeString('thumbHash', { description: 'ThumbHash in Base64, about 30 characters (https://evanw.github.io/thumbhash/).' }),
+    dataUri: t.string({ description: 'The same as a small PNG, ready for an <img>.', resolve: ({ thumbHash }) => thumbHashToDataUri(thumbHash) }),
+    dominantColor: t.exposeString('dominantColor', { nullable: true, description: 'The heaviest colour, such as "#c02030".' }),
+  }),
+});
+
+export const Image = builder.prismaNode('Asset', {
+  variant: 'Image',
+  description: 'A picture.',
+  interfaces: [AssetRef],
+  nullable: true,
+  id: { field: 'id' },
+  findUnique: (id, { viewer }) => ({ id: rowId({ id }), ownerId: viewer.id, kind: 'IMAGE' }),
+  fields: (t) => ({
+    width: t.int({ description: 'Pixels, of the upright picture.', select: { width: true }, resolve: (image) => image.width! }),
+    height: t.int({ description: 'Pixels, of the upright picture.', select: { height: true }, resolve: (image) => image.height! }),
+    format: t.field({ type: ImageFormatEnum, select: { format: true }, resolve: (image) => image.format as ImageFormat }),
+    orientation: t.field({
+      type: Orientation,
+      select: { width: true, height: true },
+      resolve: ({ width, height }) => (width === height ? 'SQUARE' : width! > height! ? 'LANDSCAPE' : 'PORTRAIT'),
+    }),
+    frames: t.int({ description: 'More than 1 for an animation.', select: { frames: true }, resolve: (image) => image.frames ?? 1 }),
+    damaged: t.exposeBoolean('damaged', { description: 'Part of the file is missing or wrong; what could be decoded is used.' }),
+    exif: t.field({
+      type: Exif,
+      nullable: true,
+      select: { exif: true, takenAt: true },
+      resolve: ({ exif, takenAt }) => (exif ? { ...(exif as unknown as StoredExif), takenAt } : null),
+    }),
+    title: t.exposeString('title', { nullable: true }),
+    altText: t.exposeString('altText', { nullable: true }),
+    metadata: t.expose('metadata', { type: 'JSON', nullable: true, description: 'Whatever the app keeps with the picture. Not searched.' }),
+    userTags: t.stringList({
+      description: 'Tags that the viewer gave. Those of the analysis are in `analysis.tags`.',
+      select: { tags: { where: { source: 'user' }, orderBy: { name: 'asc' } } },
+      resolve: (image) => image.tags.map((tag) => tag.name),
+    }),
+    placeholder: t.field({
+      type: Placeholder,
+      nullable: true,
+      description: 'Null until the picture is analysed.',
+      select: { thumbHash: true, analyses: { select: { facts: true }, orderBy: { analyzedAt: 'desc' }, take: 1 } },
+      resolve: ({ thumbHash, analyses }) => {
+        const facts = analyses[0]?.facts as { colors?: { palette: { hex: string }[] } } | undefined;
+        return thumbHash ? { thumbHash, dominantColor: facts?.colors?.palette[0]?.hex ?? null } : null;
+      },
+    }),
+  }),
+});
+
+builder.queryField('image', (t) =>
+  t.prismaField({
+    type: Image,
+    nullable: true,
+    description: 'One picture of the viewer; null when there is none with this id.',
+    args: { id: t.arg.globalID({ required: true, for: Image }) },
+    resolve: (query, _root, { id }, { app, viewer }) => app.db.asset.findFirst({ ...query, where: { id: rowId(id), ownerId: viewer.id, kind: 'IMAGE' } }),
+  }),
+);
+
+const ImageUpdate = builder.inputType('ImageUpdate', {
+  description: 'What to change. A field that is left out stays; null takes the value away.',
+  fields: (t) => ({
+    title: t.string({ description: 'At most 300 characters.' }),
+    altText: t.string({ description: 'At most 1000 characters.' }),
+    tags: t.stringList({ description: 'The viewer\'s tags, all of them: at most 50 of 60 characters.' }),
+    metadata: t.field({ type: 'JSON', description: 'At most 16 KB.' }),
+  }),
+});
+
+builder.mutationField('updateImage', (t) =>
+  t.prismaField({
+    type: Image,
+    description: 'Changes what the viewer says about a picture. Search knows it at once.',
+    args: { id: t.arg.globalID({ required: true, for: Image }), input: t.arg({ type: ImageUpdate, required: true }) },
+    resolve: async (query, _root, { id, input }, { app, viewer }) => {
+      await updateImage(app, viewer, rowId(id), input);
+      return app.db.asset.findFirstOrThrow({ ...query, where: { id: rowId(id), ownerId: viewer.id } });
+    },
+  }),
+);

@@ -1,0 +1,13 @@
+import { UserError } from '../errors.ts';
+
+const maxTags = 50;
+const maxLength = 60;
+
+/** A viewer's tags as they are kept: lower case, trimmed, each once. */
+export function cleanTags(tags: readonly string[]): string[] {
+  const clean = [...new Set(tags.map((tag) => tag.trim().toLowerCase()).filter(Boolean))];
+  if (clean.length > maxTags) throw new UserError('INVALID_INPUT', `Expected at most ${maxTags} tags but received ${clean.length}`);
+  const long = clean.find((tag) => tag.length > maxLength || tag.includes('\0'));
+  if (long) throw new UserError('INVALID_INPUT', `Expected tags of at most ${maxLength} characters but received one of ${long.length}`);
+  return clean;
+}

@@ -1,0 +1,49 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import { Prisma } from '../database/generated/client.ts';
+import { UserError } from '../errors.ts';
+import { cleanTags } from './tags.ts';
+import { indexWords } from './words.ts';
+
+export interface ImageWords {
+  title?: string | null;
+  altText?: string | null;
+  tags?: readonly string[] | null;
+  metadata?: unknown;
+}
+
+const maxMetadataBytes = 16_000;
+
+/** Refuses words that are too long for what they are. Postgres cannot keep NUL in text. */
+export function checkWords({ title, altText, metadata }: ImageWords): void {
+  for (const [name, text, limit] of [['title', title, 300], ['altText', altText, 1000]] as const) {
+    if (text == null) continue;
+    if (text.length > limit) throw new UserError('INVALID_INPUT', `Expected ${name} of at most ${limit} characters but received ${text.length}`);
+    if (text.includes('\0')) throw new UserError('INVALID_INPUT', `Expected ${name} without NUL characters`);
+  }
+  const size = metadata == null ? 0 : Buffer.byteLength(JSON.stringify(metadata));
+  if (size > maxMetadataBytes) throw new UserError('INVALID_INPUT', `Expected metadata of at most ${maxMetadataBytes} bytes as JSON but received ${size}`);
+  if (size > 0 && JSON.stringify(metadata).includes('\\u0000')) throw new UserError('INVALID_INPUT', 'Expected metadata without NUL characters');
+}
+
+/** Changes what is given and leaves the rest; null takes a value away. */
+export async function updateImage({ db }: App, viewer: Viewer, id: string, words: ImageWords): Promise<void> {
+  checkWords(words);
+  const tags = words.tags === undefined ? undefined : cleanTags(words.tags ?? []);
+  await db.$transaction(async (tx) => {
+    const { count } = await tx.asset.updateMany({
+      where: { id, ownerId: viewer.id, kind: 'IMAGE' },
+      data: {
+        title: words.title,
+        altText: words.altText,
+        metadata: words.metadata === null ? Prisma.DbNull : (words.metadata as Prisma.InputJsonValue | undefined),
+      },
+    });
+    if (count === 0) throw new UserError('NOT_FOUND', 'There is no image with this id');
+    if (tags) {
+      await tx.imageTag.deleteMany({ where: { assetId: id, source: 'user' } });
+      await tx.imageTag.createMany({ data: tags.map((name) => ({ assetId: id, ownerId: viewer.id, name, source: 'user', confidence: 1 })) });
+    }
+    await indexWords(tx, id);
+  });
+}

@@ -1,0 +1,13 @@
+import type { Config } from '../config.ts';
+import type { DecodeLimits } from './decode.ts';
+
+/** What the settings allow an image to be. */
+export function imageLimits(config: Config): DecodeLimits & { minSide: number } {
+  return {
+    minSide: config.UPLOAD_MIN_SIDE,
+    maxSide: config.UPLOAD_MAX_SIDE,
+    maxPixels: config.UPLOAD_MAX_PIXELS,
+    maxAvifPixels: config.UPLOAD_MAX_AVIF_PIXELS,
+    maxFrames: config.UPLOAD_MAX_FRAMES,
+  };
+}

@@ -1,0 +1,75 @@
+import { authenticate } from './access/authenticate.ts';
+import { openApp, type App } from './app.ts';
+import { serveFiles } from './assets/serve.ts';
+import { startSweeper } from './assets/sweep.ts';
+import type { Config } from './config.ts';
+import type { Context } from './graphql/builder.ts';
+import { schema } from './graphql/schema.ts';
+import { startServer, type Health, type RunningServer } from './graphql/server.ts';
+import { startReconciler } from './jobs/reconcile.ts';
+import { startWorker } from './jobs/work.ts';
+import type { Log } from './log.ts';
+import { readSigningSecret } from './storage/signature.ts';
+
+export interface Darkroom {
+  app: App;
+  /** Where the API listens; null in a process that is only a worker. */
+  url: string | null;
+  /** Stops without losing anything: requests end, running jobs end or go back to the queue, then everything is closed. */
+  stop(): Promise<void>;
+}
+
+/** Starts this process's part of Darkroom: the API, a worker, or both. */
+export async function startDarkroom(config: Config, log: Log): Promise<Darkroom> {
+  let server: RunningServer | null = null;
+  // With PORT=0 the address is known only once the server listens.
+  const publicUrl = () => (config.PORT === 0 && server ? server.url : config.PUBLIC_URL);
+  const app = await openApp(config, log, publicUrl);
+  const reconciler = startReconciler(app);
+  const worker = config.ROLE === 'api' ? null : startWorker(app);
+  const sweeper = startSweeper(app);
+  const stop = async () => {
+    await server?.close(config.SHUTDOWN_TIMEOUT);
+    sweeper.stop();
+    await worker?.stop(config.SHUTDOWN_TIMEOUT);
+    await reconciler.stop();
+    await app.close();
+  };
+  try {
+    if (config.ROLE !== 'worker') server = await listen(app);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { app, url: server?.url ?? null, stop };
+}
+
+async function listen(app: App): Promise<RunningServer> {
+  const { config, log } = app;
+  const secret = await readSigningSecret(config.DATA_DIR, config.SIGNING_SECRET);
+  return startServer<Context>({
+    config,
+    log,
+    schema,
+    context: async ({ authorization, requestId }) => ({ app, requestId, viewer: await authenticate(config, authorization) }),
+    expiresAt: ({ viewer }) => viewer.expiresAt,
+    routes: [serveFiles(app.storage, secret)],
+    health: () => checkHealth(app),
+  });
+}
+
+/** One line for each thing this process needs. */
+async function checkHealth({ database, storage, queue, events }: App): Promise<Health> {
+  const checks = { database: () => database.check(), storage: () => storage.check(), queue: async () => void (await queue.depth()), events: () => events.check() };
+  const lines = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      try {
+        await check();
+        return [name, { ok: true }] as const;
+      } catch (error) {
+        return [name, { ok: false, detail: error instanceof Error ? error.message : String(error) }] as const;
+      }
+    }),
+  );
+  return Object.fromEntries(lines);
+}

@@ -1,0 +1,85 @@
+import SchemaBuilder from '@pothos/core';
+import PrismaPlugin from '@pothos/plugin-prisma';
+import RelayPlugin, { encodeGlobalID } from '@pothos/plugin-relay';
+import { DateTimeResolver, JSONResolver, URLResolver } from 'graphql-scalars';
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import type PrismaTypes from '../database/generated/pothos.ts';
+import { getDatamodel } from '../database/generated/pothos.ts';
+import { UserError } from '../errors.ts';
+import { SpooledFile } from './multipart.ts';
+
+/** What every resolver gets: the program, who is asking, and the id that finds this request in the log. */
+export interface Context {
+  app: App;
+  viewer: Viewer;
+  requestId: string;
+}
+
+/** The one schema builder. Each noun's `schema.ts` adds its types to it. */
+export const builder = new SchemaBuilder<{
+  Context: Context;
+  PrismaTypes: PrismaTypes;
+  DefaultFieldNullability: false;
+  DefaultEdgesNullability: false;
+  DefaultNodeNullability: false;
+  Scalars: {
+    ID: { Input: string; Output: string };
+    DateTime: { Input: Date; Output: Date };
+    JSON: { Input: unknown; Output: unknown };
+    URL: { Input: URL; Output: URL | string };
+    File: { Input: SpooledFile; Output: never };
+    Cursor: { Input: string; Output: string };
+  };
+}>({
+  plugins: [RelayPlugin, PrismaPlugin],
+  defaultFieldNullability: false,
+  prisma: { client: ({ app }) => app.db, dmmf: getDatamodel(), onUnusedQuery: null },
+  relay: {
+    cursorType: 'String',
+    nodesOnConnection: { description: 'The nodes of this page, without their edges.' },
+    pageInfoTypeOptions: { description: 'Where this page stands among the others.' },
+    nodeTypeOptions: { description: 'Anything with an id of its own.' },
+    nodeQueryOptions: { description: 'The viewer\'s thing with this id; null when there is none.', nullable: true },
+    nodesQueryOptions: { description: 'The viewer\'s things with these ids, in this order; null where there is none.' },
+    edgesFieldOptions: { nullable: false },
+    nodeFieldOptions: { nullable: false },
+  },
+});
+
+builder.addScalarType('DateTime', DateTimeResolver);
+builder.addScalarType('JSON', JSONResolver);
+builder.addScalarType('URL', URLResolver);
+builder.scalarType('Cursor', {
+  description: 'Where a reader stands in the viewer\'s job events. Opaque: keep the last one you saw and send it back.',
+  serialize: (value) => value,
+  parseValue: (value) => {
+    if (typeof value === 'string' && value.length > 0 && value.length <= 100) return value;
+    throw new UserError('INVALID_INPUT', 'Expected a cursor to be the text that an event carried');
+  },
+});
+builder.scalarType('File', {
+  description: 'A file of a multipart request (https://github.com/jaydenseric/graphql-multipart-request-spec): send the variable as null and the bytes as a part of the form.',
+  serialize: () => {
+    throw new Error('A File is never part of an answer');
+  },
+  parseValue: (value) => {
+    if (value instanceof SpooledFile) return value;
+    throw new UserError('INVALID_INPUT', `Expected a file of a multipart request for a File but received ${value === null ? 'null' : typeof value}`, {
+      hint: 'Send the request as multipart/form-data with the fields "operations" and "map", as upload clients for Apollo and urql do',
+    });
+  },
+});
+
+builder.queryType({ description: 'Everything that can be asked. All of it is about what belongs to the viewer.' });
+builder.mutationType({ description: 'Everything that can be done. What happens to a request is an error with a code; what happens to the work is data on its job.' });
+builder.subscriptionType({ description: 'Everything that can be watched, over WebSocket (graphql-ws) or server-sent events at the same address.' });
+
+/** The row id inside a global id. One that cannot be a row's id is one that no row has. */
+export function rowId(globalId: { id: string }): string {
+  if (/^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(globalId.id)) return globalId.id;
+  throw new UserError('NOT_FOUND', 'There is nothing with this id');
+}
+
+/** The id that clients see for a row. */
+export const globalId = (typename: string, id: string): string => encodeGlobalID(typename, id);

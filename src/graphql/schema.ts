@@ -1,0 +1,12 @@
+import '../access/schema.ts';
+import '../assets/schema.ts';
+import '../jobs/schema.ts';
+import '../jobs/subscriptions.ts';
+import '../operations/analyze/schema.ts';
+import '../search/schema.ts';
+import '../search/similar-schema.ts';
+import '../uploads/schema.ts';
+import { builder } from './builder.ts';
+
+/** The whole graph: importing a noun's `schema.ts` adds it. */
+export const schema = builder.toSchema();

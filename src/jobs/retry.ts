@@ -1,0 +1,24 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import type { Job } from '../database/generated/client.ts';
+import { UserError } from '../errors.ts';
+import { getOperation } from '../operations/index.ts';
+import { startJob } from './start.ts';
+
+/** Starts the work of an ended job again, as a new job that points back. The cache is not asked: a retry means run it. */
+export async function retryJob(app: App, viewer: Viewer, id: string): Promise<Job> {
+  const job = await app.db.job.findFirst({ where: { id, ownerId: viewer.id }, include: { inputs: { orderBy: { position: 'asc' } } } });
+  if (!job) throw new UserError('NOT_FOUND', 'There is no job with this id');
+  if (job.status !== 'FAILED' && job.status !== 'CANCELLED') {
+    throw new UserError('INVALID_INPUT', `Expected a job that is FAILED or CANCELLED but this one is ${job.status}`);
+  }
+  const operation = getOperation(job.operation);
+  if (job.inputs.length < operation.inputs.min) throw new UserError('NOT_FOUND', 'The inputs of this job were deleted');
+  return startJob(app, viewer, {
+    operation,
+    inputIds: job.inputs.map((input) => input.assetId),
+    parameters: job.parameters,
+    options: { provider: job.provider, priority: job.priority, useCache: false },
+    retryOfId: job.id,
+  });
+}

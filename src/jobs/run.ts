@@ -1,0 +1,91 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { App } from '../app.ts';
+import type { ProviderResult, Run } from '../operations/define.ts';
+import { getOperation } from '../operations/index.ts';
+import { announce } from './announce.ts';
+import { toFailure } from './failure.ts';
+import { reportProgress } from './progress.ts';
+import { complete, fail, finishCancelled, release, type ClaimedJob } from './transitions.ts';
+import { superviseJob, type Supervision } from './supervise.ts';
+
+/** PGlite runs one transaction at a time, so a busy server queues them. */
+const transactionLimits = { timeout: 30_000, maxWait: 30_000 };
+
+/** Runs one claimed job to the end of its attempt. Never rejects: what goes wrong becomes the job's failure, or is logged and left to the reconciler. */
+export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): Promise<void> {
+  const log = app.log.child({ jobId: job.id, attempt: job.attempt, operation: job.operation, provider: job.provider });
+  const startedAt = performance.now();
+  const folder = join(app.config.DATA_DIR, 'spool', 'jobs', `${job.id}-${job.attempt}`);
+  const supervision = superviseJob(app, job, stopping);
+  try {
+    await announce(app, job);
+    await mkdir(folder, { recursive: true });
+    const peakMemoryBytes = await Promise.race([attempt(app, job, folder, supervision), supervision.givenUp]);
+    log.info({ status: 'COMPLETED', ms: Math.round(performance.now() - startedAt), peakMemoryBytes }, 'Job ended');
+  } catch (error) {
+    const status = await settle(app, job, supervision, error).catch((cause: unknown) => {
+      log.error({ err: cause }, 'The end of this attempt could not be written; its lease runs out and the reconciler takes over');
+      return 'UNWRITTEN';
+    });
+    log.warn({ status, ms: Math.round(performance.now() - startedAt), err: error }, 'Attempt ended');
+  } finally {
+    await supervision.end();
+    await rm(folder, { recursive: true, force: true });
+    await announce(app, job);
+  }
+}
+
+/** The happy path: inputs to local files, the provider, and then one commit for everything. */
+async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leaseLost }: Supervision): Promise<number | null> {
+  const { db, storage, config, compute } = app;
+  const operation = getOperation(job.operation);
+  const provider = operation.providers.find((known) => known.name === job.provider);
+  if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
+
+  const inputs = await db.jobInput.findMany({ where: { jobId: job.id }, orderBy: { position: 'asc' }, include: { asset: true } });
+  const files = await Promise.all(
+    inputs.map(async ({ asset, position }) => {
+      const path = join(folder, `input-${position}`);
+      await storage.download(asset.storageKey, path);
+      return { path, filename: asset.filename, contentType: asset.contentType, byteSize: asset.byteSize };
+    }),
+  );
+  const progress = reportProgress(app, job, leaseLost);
+  const run: Run<unknown> = {
+    inputs: files,
+    parameters: operation.parameters.parse(job.parameters),
+    signal,
+    timeoutMs: config.JOB_TIMEOUT,
+    progress: progress.report,
+    compute,
+    config,
+  };
+  signal.throwIfAborted();
+  const answer: ProviderResult<unknown> = await provider.run(run).finally(() => progress.end());
+  signal.throwIfAborted();
+
+  const result = operation.result.parse(answer.result);
+  const peakMemoryBytes = answer.peakMemoryBytes ?? null;
+  await db.$transaction(async (tx) => {
+    // First, because it locks the row: from here on nobody else can end this job.
+    if (!(await complete(tx, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new LateResult();
+    const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.assetId) };
+    await operation.keep?.(tx, finished, result);
+  }, transactionLimits);
+  return peakMemoryBytes;
+}
+
+/** Writes how an attempt ended that did not complete, and says it in a word for the log. */
+async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision, error: unknown): Promise<string> {
+  if (error instanceof LateResult || reason() === 'CANCEL') return (await finishCancelled(app.db, job)) ? 'CANCELLED' : 'LEASE_LOST';
+  if (reason() === 'LEASE_LOST') return 'LEASE_LOST';
+  if (reason() === 'STOP') return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
+  const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
+  return (await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY)) ?? 'LEASE_LOST';
+}
+
+/** The result came after the job was cancelled or given to somebody else; it is dropped. */
+class LateResult extends Error {
+  override name = 'LateResult';
+}

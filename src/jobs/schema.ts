@@ -1,0 +1,169 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import { resolveCursorConnection, type ResolveCursorConnectionArgs } from '@pothos/plugin-relay';
+import { Image } from '../assets/schema.ts';
+import type { Job as JobRow, Prisma } from '../database/generated/client.ts';
+import { UserError } from '../errors.ts';
+import { builder, globalId, rowId, type Context } from '../graphql/builder.ts';
+import { checkPage, defaultPageSize, maxPageSize, parseCursor, printCursor } from '../keyset.ts';
+import { OperationName } from '../operations/schema.ts';
+import { cancelJob } from './cancel.ts';
+import { retryJob } from './retry.ts';
+import { Job, JobStatus } from './types.ts';
+
+export const JobFilter = builder.inputType('JobFilter', {
+  description: 'Every condition that is given must hold.',
+  fields: (t) => ({
+    status: t.field({ type: [JobStatus], description: 'Any of these.' }),
+    operation: t.field({ type: [OperationName], description: 'Any of these.' }),
+    imageId: t.globalID({ for: Image, description: 'Jobs that have this image as an input.' }),
+    createdAfter: t.field({ type: 'DateTime' }),
+    createdBefore: t.field({ type: 'DateTime' }),
+  }),
+});
+type JobFilterInput = typeof JobFilter.$inferInput;
+
+/** The rows a filter means; always the viewer's own. */
+export function jobsWhere(ownerId: string, filter: JobFilterInput | null | undefined): Prisma.JobWhereInput {
+  return {
+    ownerId,
+    ...(filter?.status && { status: { in: filter.status } }),
+    ...(filter?.operation && { operation: { in: filter.operation as string[] } }),
+    ...(filter?.imageId && { inputs: { some: { assetId: rowId(filter.imageId) } } }),
+    ...((filter?.createdAfter || filter?.createdBefore) && { createdAt: { gt: filter.createdAfter ?? undefined, lt: filter.createdBefore ?? undefined } }),
+  };
+}
+
+/** The newest first. A page continues behind the cursor's time and id, whether that row still exists or not. */
+function pageWhere({ after, before }: ResolveCursorConnectionArgs): Prisma.JobWhereInput {
+  const cursor = after ?? before;
+  if (!cursor) return {};
+  const { value, id } = parseCursor<string>(cursor, 'string');
+  const at = new Date(value);
+  return after
+    ? { createdAt: { lte: at }, OR: [{ createdAt: { lt: at } }, { id: { lt: id } }] }
+    : { createdAt: { gte: at }, OR: [{ createdAt: { gt: at } }, { id: { gt: id } }] };
+}
+
+async function jobPage(args: { first?: number | null; last?: number | null; after?: string | null; before?: string | null }, { app: { db } }: Context, where: Prisma.JobWhereInput, query: object) {
+  checkPage(args);
+  const connection = await resolveCursorConnection<Promise<JobRow[]>>(
+    { args, defaultSize: defaultPageSize, maxSize: maxPageSize, toCursor: (job) => printCursor(job.createdAt.toISOString(), job.id) },
+    (page) => {
+      const direction = page.inverted ? 'asc' : 'desc';
+      return db.job.findMany({ ...query, where: { AND: [where, pageWhere(page)] }, orderBy: [{ createdAt: direction }, { id: direction }], take: page.limit });
+    },
+  );
+  return { ...connection, countAll: () => db.job.count({ where }) };
+}
+
+const JobConnection = builder.connectionObject(
+  {
+    type: Job,
+    name: 'JobConnection',
+    description: 'Jobs, the newest first.',
+    fields: (t) => ({
+      totalCount: t.int({ description: 'Of all pages together.', resolve: (connection) => (connection as unknown as { countAll(): Promise<number> }).countAll() }),
+    }),
+  },
+  { name: 'JobEdge' },
+);
+
+const nodePath = { path: ['edges', 'node'] };
+
+builder.queryFields((t) => ({
+  job: t.prismaField({
+    type: Job,
+    nullable: true,
+    description: 'One job of the viewer; null when there is none with this id.',
+    args: { id: t.arg.globalID({ required: true, for: Job }) },
+    resolve: (query, _root, { id }, { app, viewer }) => app.db.job.findFirst({ ...query, where: { id: rowId(id), ownerId: viewer.id } }),
+  }),
+  jobs: t.field({
+    type: JobConnection,
+    description: 'The viewer\'s jobs, the newest first.',
+    args: { filter: t.arg({ type: JobFilter }), ...t.arg.connectionArgs() },
+    resolve: (_root, { filter, ...args }, context, info) => jobPage(args, context, jobsWhere(context.viewer.id, filter), queryFromInfo({ context, info, ...nodePath })) as never,
+  }),
+}));
+
+builder.prismaObjectField(Image, 'jobs', (t) =>
+  t.field({
+    type: JobConnection,
+    description: 'Jobs that have this image as an input, the newest first.',
+    select: { id: true },
+    args: { filter: t.arg({ type: JobFilter }), ...t.arg.connectionArgs() },
+    resolve: (image, { filter, ...args }, context, info) =>
+      jobPage(args, context, { ...jobsWhere(context.viewer.id, filter), AND: { inputs: { some: { assetId: image.id } } } }, queryFromInfo({ context, info, ...nodePath })) as never,
+  }),
+);
+
+const CancelOutcome = builder.enumType('CancelOutcome', {
+  values: {
+    CANCELLED: { description: 'The job had not begun, and never will.' },
+    REQUESTED: { description: 'The job is running; it is told to stop and ends as CANCELLED within about two seconds.' },
+    ALREADY_FINISHED: { description: 'There was nothing left to cancel; the job is as it ended.' },
+  } as const,
+});
+
+const CancelJobPayload = builder.objectRef<{ id: string; outcome: typeof CancelOutcome.$inferType }>('CancelJobPayload').implement({
+  fields: (t) => ({
+    outcome: t.expose('outcome', { type: CancelOutcome }),
+    job: t.prismaField({ type: Job, resolve: (query, { id }, _args, { app, viewer }) => app.db.job.findFirstOrThrow({ ...query, where: { id, ownerId: viewer.id } }) }),
+  }),
+});
+
+const Refusal = builder.objectRef<{ id: string; code: string; message: string }>('JobRefusal').implement({
+  description: 'Why no job was started for one of the ids.',
+  fields: (t) => ({ id: t.exposeID('id', { description: 'The id as it was sent.' }), code: t.exposeString('code'), message: t.exposeString('message') }),
+});
+
+export interface StartedJobs {
+  jobIds: string[];
+  refusals: { id: string; code: string; message: string }[];
+}
+
+export const StartJobsPayload = builder.objectRef<StartedJobs>('StartJobsPayload').implement({
+  description: 'One bad id does not spoil the others: each is a job or a refusal.',
+  fields: (t) => ({
+    jobs: t.prismaField({
+      type: [Job],
+      resolve: async (query, { jobIds }, _args, { app, viewer }) => {
+        const jobs = await app.db.job.findMany({ ...query, where: { id: { in: jobIds }, ownerId: viewer.id } });
+        return jobIds.flatMap((id) => jobs.find((job) => job.id === id) ?? []);
+      },
+    }),
+    refusals: t.expose('refusals', { type: [Refusal] }),
+  }),
+});
+
+/** Starts one job for each id; what the request got wrong for one of them becomes its refusal. */
+export async function startEach(ids: readonly { id: string; typename: string }[], start: (id: string) => Promise<{ id: string }>): Promise<StartedJobs> {
+  const started: StartedJobs = { jobIds: [], refusals: [] };
+  for (const sent of ids) {
+    try {
+      started.jobIds.push((await start(rowId(sent))).id);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      started.refusals.push({ id: globalId(sent.typename, sent.id), code: error.code, message: error.message });
+    }
+  }
+  return started;
+}
+
+builder.mutationFields((t) => ({
+  cancelJob: t.field({
+    type: CancelJobPayload,
+    description: 'Stops a job, whether it waits or runs.',
+    args: { id: t.arg.globalID({ required: true, for: Job }) },
+    resolve: async (_root, { id }, { app, viewer }) => ({ id: rowId(id), outcome: await cancelJob(app, viewer, rowId(id)) }),
+  }),
+  retryJobs: t.field({
+    type: StartJobsPayload,
+    description: 'Runs failed or cancelled jobs again, each as a new job with `retryOf`. At most 100 at a time.',
+    args: { ids: t.arg.globalIDList({ required: true, for: Job }) },
+    resolve: (_root, { ids }, { app, viewer }) => {
+      if (ids.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} ids but received ${ids.length}`);
+      return startEach(ids, (id) => retryJob(app, viewer, id));
+    },
+  }),
+}));

@@ -1,0 +1,131 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import type { Job, Prisma } from '../database/generated/client.ts';
+import { UserError } from '../errors.ts';
+import type { Operation, Provider } from '../operations/define.ts';
+import { chooseProvider } from '../operations/index.ts';
+import { announce, nudge } from './announce.ts';
+
+/** How long a completed job answers for the same work. */
+const cacheTtlMs = 24 * 3_600_000;
+
+export interface JobOptions {
+  provider?: string | null;
+  idempotencyKey?: string | null;
+  priority?: number | null;
+  deadlineSeconds?: number | null;
+  useCache?: boolean | null;
+}
+
+/**
+ * Starts a job, or answers with the one that is there: the same idempotency key gives the same job, and work that was completed
+ * in the last 24 hours is completed at once. `inputIds` belong to the viewer: the caller has looked them up.
+ */
+export async function startJob(
+  app: App,
+  viewer: Viewer,
+  { operation, inputIds, parameters, options = {}, retryOfId = null }: { operation: Operation; inputIds: string[]; parameters: unknown; options?: JobOptions; retryOfId?: string | null },
+): Promise<Job> {
+  const { config } = app;
+  const checked = parseParameters(operation, parameters);
+  checkOptions(options);
+  const provider = chooseProvider(operation, options.provider, config);
+  const cacheKey = hashOf([operation.name, inputIds, checked, provider.name, provider.version]);
+
+  const earlier = await findByKey(app, viewer, options.idempotencyKey, cacheKey);
+  if (earlier) return earlier;
+  const known = options.useCache === false ? null : await findCompleted(app, viewer, cacheKey);
+
+  const data: Prisma.JobUncheckedCreateInput = {
+    id: randomUUID(),
+    ownerId: viewer.id,
+    operation: operation.name,
+    provider: provider.name,
+    parameters: checked as Prisma.InputJsonValue,
+    maxFailures: config.JOB_MAX_FAILURES,
+    priority: options.priority ?? 0,
+    idempotencyKey: options.idempotencyKey ?? null,
+    cacheKey,
+    retryOfId,
+    inputs: { create: inputIds.map((assetId, position) => ({ assetId, position })) },
+  };
+  try {
+    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, data, options.deadlineSeconds ?? null);
+    if (!known) await nudge(app, job);
+    await announce(app, job);
+    return job;
+  } catch (error) {
+    // Two requests with one key at once: the second insert loses and takes the first one's job.
+    const winner = isUniqueViolation(error) && (await findByKey(app, viewer, options.idempotencyKey, cacheKey));
+    if (winner) return winner;
+    if (isForeignKeyViolation(error)) throw new UserError('NOT_FOUND', 'An input of this job was deleted while the job was being started', { cause: error });
+    throw error;
+  }
+}
+
+async function createPending({ db }: App, data: Prisma.JobUncheckedCreateInput, deadlineSeconds: number | null): Promise<Job> {
+  return db.$transaction(async (tx) => {
+    const job = await tx.job.create({ data });
+    // The bell rings right after the commit; if this process dies before, the reconciler rings after its grace.
+    await tx.$executeRaw`update job set rung_at = now(), deadline = now() + ${deadlineSeconds}::int * interval '1 second' where id = ${job.id}::uuid`;
+    return job;
+  });
+}
+
+async function createCompleted({ db }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Job, data: Prisma.JobUncheckedCreateInput, inputIds: string[]): Promise<Job> {
+  const now = new Date();
+  return db.$transaction(async (tx) => {
+    const job = await tx.job.create({
+      data: { ...data, status: 'COMPLETED', progress: 100, result: known.result ?? {}, modelVersion: provider.version, cacheHit: true, startedAt: now, finishedAt: now },
+    });
+    const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds };
+    await operation.keep?.(tx, finished, operation.result.parse(known.result));
+    return job;
+  });
+}
+
+async function findCompleted({ db }: App, viewer: Viewer, cacheKey: string): Promise<Job | null> {
+  return db.job.findFirst({
+    where: { ownerId: viewer.id, cacheKey, status: 'COMPLETED', finishedAt: { gt: new Date(Date.now() - cacheTtlMs) } },
+    orderBy: { finishedAt: 'desc' },
+  });
+}
+
+async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, cacheKey: string): Promise<Job | null> {
+  if (!idempotencyKey) return null;
+  const job = await db.job.findUnique({ where: { ownerId_idempotencyKey: { ownerId: viewer.id, idempotencyKey } } });
+  if (job && job.cacheKey !== cacheKey) {
+    throw new UserError('IDEMPOTENCY_MISMATCH', `The idempotency key "${idempotencyKey}" was used for other work before`, { hint: 'Use a new key for new work, and the same key only to repeat the same request' });
+  }
+  return job;
+}
+
+function parseParameters(operation: Operation, parameters: unknown): unknown {
+  const parsed = operation.parameters.safeParse(parameters);
+  if (parsed.success) return parsed.data;
+  throw new UserError('INVALID_INPUT', `The parameters of ${operation.name} are not valid:\n${z.prettifyError(parsed.error)}`);
+}
+
+function checkOptions({ idempotencyKey, deadlineSeconds, priority }: JobOptions): void {
+  if (idempotencyKey != null && !/^[\x21-\x7e]{1,200}$/.test(idempotencyKey)) {
+    throw new UserError('INVALID_INPUT', `Expected idempotencyKey to be 1 to 200 visible ASCII characters but received ${idempotencyKey.length}`);
+  }
+  if (deadlineSeconds != null && (deadlineSeconds < 1 || deadlineSeconds > 604_800)) {
+    throw new UserError('INVALID_INPUT', `Expected deadlineSeconds between 1 and 604800 (a week) but received ${deadlineSeconds}`);
+  }
+  if (priority != null && Math.abs(priority) > 100) throw new UserError('INVALID_INPUT', `Expected priority between -100 and 100 but received ${priority}`);
+}
+
+/** SHA-256 over JSON whose object keys are sorted, so that equal work has equal hashes. */
+function hashOf(value: unknown): string {
+  const sorted = JSON.stringify(value, (_key, part: unknown) =>
+    part && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );
+  return createHash('sha256').update(sorted).digest('hex');
+}
+
+const errorCode = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined);
+const isUniqueViolation = (error: unknown) => errorCode(error) === 'P2002';
+const isForeignKeyViolation = (error: unknown) => errorCode(error) === 'P2003';

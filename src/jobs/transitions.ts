@@ -1,0 +1,185 @@
+import { Prisma, type PrismaClient } from '../database/generated/client.ts';
+import type { FailureCode } from '../errors.ts';
+
+/**
+ * Every statement that changes a job's status, and nothing else. Each is one fenced UPDATE: it names the status it leaves
+ * and, for a running job, the attempt that may leave it, so a late or doubled call changes no row. Clocks are the database's.
+ */
+type Client = PrismaClient | Prisma.TransactionClient;
+
+export interface ClaimedJob {
+  id: string;
+  ownerId: string;
+  operation: string;
+  provider: string;
+  parameters: unknown;
+  attempt: number;
+  /** Its worker was lost before: it must run alone in its process. */
+  suspect: boolean;
+  createdAt: Date;
+}
+
+/** A job that changed, for the doorbell. */
+export interface ChangedJob {
+  id: string;
+  ownerId: string;
+  attempt: number;
+}
+
+const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, parameters, attempt, suspect, created_at as "createdAt"`;
+const changed = Prisma.sql`id, owner_id as "ownerId", attempt`;
+const after = (ms: number) => Prisma.sql`now() + ${Math.round(ms)} * interval '1 ms'`;
+
+/** A suspect (its worker was lost before) that waited this long makes everybody else in the process wait until it can run alone. */
+const suspectPatience = Prisma.sql`now() - interval '10 seconds'`;
+
+/**
+ * The next job for a process that runs `running` jobs now: from the owner with the fewest running jobs, then by priority, then
+ * by age. A suspect is given only to an idle process. `null`: nothing to do.
+ */
+export async function claimNext(db: Client, { leaseMs, running }: { leaseMs: number; running: number }): Promise<ClaimedJob | null> {
+  const eligible =
+    running === 0
+      ? Prisma.sql`true`
+      : Prisma.sql`not suspect and not exists (select 1 from job late where late.status = 'PENDING' and late.suspect and late.run_after < ${suspectPatience})`;
+  // `owners` is a loose index scan: one index probe per owner with work, however long the lines are.
+  const [job] = await db.$queryRaw<ClaimedJob[]>`
+    with recursive owners as (
+      (select owner_id from job where status = 'PENDING' order by owner_id limit 1)
+      union all
+      select (select owner_id from job where status = 'PENDING' and owner_id > owners.owner_id order by owner_id limit 1)
+      from owners where owners.owner_id is not null),
+    pick as (
+      select head.id from owners
+      join lateral (
+        select id, priority, created_at from job
+        where owner_id = owners.owner_id and status = 'PENDING' and run_after <= now() and ${eligible}
+        order by priority desc, created_at limit 1 for update skip locked) head on true
+      left join lateral (select count(*) as jobs from job where owner_id = owners.owner_id and status = 'PROCESSING') busy on true
+      where owners.owner_id is not null
+      order by busy.jobs, head.priority desc, head.created_at limit 1)
+    update job set status = 'PROCESSING', attempt = attempt + 1, lease_until = ${after(leaseMs)},
+      started_at = coalesce(started_at, now()), progress = 0, stage = null
+    where id = (select id from pick) and status = 'PENDING'
+    returning ${claimed}`;
+  return job ?? null;
+}
+
+/** Prolongs the lease and tells what the outside wants. `null`: the lease is lost and the work must stop without a trace. */
+export async function heartbeat(db: Client, job: ClaimedJob, leaseMs: number): Promise<{ cancelRequested: boolean; late: boolean } | null> {
+  const [row] = await db.$queryRaw<{ cancelRequested: boolean; late: boolean }[]>`
+    update job set lease_until = ${after(leaseMs)}
+    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'
+    returning cancel_requested as "cancelRequested", coalesce(deadline < now(), false) as late`;
+  return row ?? null;
+}
+
+/** Progress never goes back within an attempt. False: the lease is lost. */
+export async function recordProgress(db: Client, job: ClaimedJob, percent: number, stage: string): Promise<boolean> {
+  const rows = await db.$executeRaw`
+    update job set progress = greatest(progress, ${Math.min(99, Math.max(0, Math.round(percent)))}), stage = ${stage}
+    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
+  return rows === 1;
+}
+
+/** False: somebody else owns the job now, and this result must be dropped. */
+export async function complete(db: Client, job: ClaimedJob, outcome: { result: unknown; modelVersion: string; peakMemoryBytes: number | null }): Promise<boolean> {
+  const rows = await db.$executeRaw`
+    update job set status = 'COMPLETED', progress = 100, stage = null, lease_until = null, finished_at = now(),
+      result = ${JSON.stringify(outcome.result)}::jsonb, model_version = ${outcome.modelVersion}, peak_memory_bytes = ${outcome.peakMemoryBytes},
+      failure_code = null, failure_message = null, failure_hint = null, failure_retryable = null
+    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and not cancel_requested`;
+  return rows === 1;
+}
+
+export interface Failure {
+  code: FailureCode;
+  message: string;
+  hint?: string | undefined;
+  retryable: boolean;
+  retryAfterMs?: number | undefined;
+}
+
+/** Wait before try number `failures + 1`: doubles from `baseMs`, at most 5 minutes, between half and the whole of it. */
+const backoff = (baseMs: number) => Prisma.sql`least(300000, ${baseMs} * power(2, failures)) * (0.5 + random() * 0.5) * interval '1 ms'`;
+
+/** Ends the attempt with a failure: back in line while it is retryable and the budget lasts, FAILED otherwise, CANCELLED if that was asked. Gives the new status, or null when the lease was lost. */
+export async function fail(db: Client, job: ClaimedJob, failure: Failure, retryDelayMs: number): Promise<string | null> {
+  const wait = failure.retryAfterMs === undefined ? backoff(retryDelayMs) : Prisma.sql`${Math.round(failure.retryAfterMs)} * interval '1 ms'`;
+  const again = Prisma.sql`(${failure.retryable} and failures + 1 < max_failures and (deadline is null or deadline > now()))`;
+  const [row] = await db.$queryRaw<{ status: string }[]>`
+    update job set failures = failures + 1, lease_until = null, stage = null,
+      status = (case when cancel_requested then 'CANCELLED' when ${again} then 'PENDING' else 'FAILED' end)::job_status,
+      finished_at = case when not cancel_requested and ${again} then null else now() end,
+      run_after = now() + ${wait}, rung_at = null,
+      failure_code = ${failure.code}, failure_message = ${failure.message}, failure_hint = ${failure.hint ?? null}, failure_retryable = ${failure.retryable}
+    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'
+    returning status::text`;
+  return row?.status ?? null;
+}
+
+/** Ends a running job that was asked to stop. */
+export async function finishCancelled(db: Client, job: ClaimedJob): Promise<boolean> {
+  const rows = await db.$executeRaw`
+    update job set status = 'CANCELLED', lease_until = null, finished_at = now(), stage = null
+    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and cancel_requested`;
+  return rows === 1;
+}
+
+/** Gives a job back without blame: a stop of this process, not a fault of the work. */
+export async function release(db: Client, job: ClaimedJob): Promise<boolean> {
+  const rows = await db.$executeRaw`
+    update job set lease_until = null, run_after = now(), rung_at = null, stage = null, progress = 0,
+      status = (case when cancel_requested then 'CANCELLED' else 'PENDING' end)::job_status,
+      finished_at = case when cancel_requested then now() end
+    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
+  return rows === 1;
+}
+
+/** A waiting job is cancelled at once; a running one is asked to stop. `null`: there was nothing left to cancel. */
+export async function requestCancel(db: Client, id: string, ownerId: string): Promise<'CANCELLED' | 'REQUESTED' | null> {
+  const [row] = await db.$queryRaw<{ status: string }[]>`
+    update job set cancel_requested = true,
+      status = (case when status = 'PENDING' then 'CANCELLED' else status::text end)::job_status,
+      finished_at = case when status = 'PENDING' then now() end
+    where id = ${id}::uuid and owner_id = ${ownerId} and status in ('PENDING', 'PROCESSING')
+    returning status::text`;
+  if (!row) return null;
+  return row.status === 'CANCELLED' ? 'CANCELLED' : 'REQUESTED';
+}
+
+/** Takes jobs from workers that fell silent. Each such loss counts as a failure; the job is a suspect from now on. */
+export async function expireLeases(db: Client, retryDelayMs: number): Promise<ChangedJob[]> {
+  return db.$queryRaw<ChangedJob[]>`
+    with lost as (
+      select id from job where status = 'PROCESSING' and lease_until < now() order by lease_until limit 200 for update skip locked)
+    update job set failures = failures + 1, lease_until = null, rung_at = null, suspect = true, stage = null,
+      status = (case when cancel_requested then 'CANCELLED' when failures + 1 >= max_failures then 'FAILED' else 'PENDING' end)::job_status,
+      finished_at = case when cancel_requested or failures + 1 >= max_failures then now() end,
+      run_after = now() + ${backoff(retryDelayMs)},
+      failure_code = 'WORKER_LOST', failure_retryable = true,
+      failure_message = 'The process that ran this job died or fell silent, ' || (failures + 1) || ' of ' || max_failures || ' times',
+      failure_hint = 'Look for a crash or lack of memory in the worker''s log; retry the job once the cause is gone'
+    where id in (select id from lost)
+    returning ${changed}`;
+}
+
+/** Fails jobs that waited beyond their deadline; running ones learn it from their heartbeat. */
+export async function expireDeadlines(db: Client): Promise<ChangedJob[]> {
+  return db.$queryRaw<ChangedJob[]>`
+    with late as (
+      select id from job where status = 'PENDING' and deadline < now() order by deadline limit 200 for update skip locked)
+    update job set status = 'FAILED', finished_at = now(), failure_code = 'DEADLINE_EXCEEDED', failure_retryable = false,
+      failure_message = 'The deadline of this job passed before it could run', failure_hint = 'Allow more time, or add workers'
+    where id in (select id from late)
+    returning ${changed}`;
+}
+
+/** Jobs that are due and whose bell has not rung for `graceMs`; they count as rung now. */
+export async function takeUnrung(db: Client, graceMs: number): Promise<ChangedJob[]> {
+  return db.$queryRaw<ChangedJob[]>`
+    update job set rung_at = now() where id in (
+      select id from job where status = 'PENDING' and run_after <= now() and (rung_at is null or rung_at < now() - ${graceMs} * interval '1 ms')
+      order by run_after limit 500 for update skip locked)
+    returning ${changed}`;
+}

@@ -1,0 +1,163 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import { Prisma, type JobStatus } from '../database/generated/client.ts';
+import { UserError } from '../errors.ts';
+import { stoppable, wakeups } from '../events.ts';
+import { jobTopic, viewerTopic } from './announce.ts';
+
+/**
+ * Listen first, then look, then stream: every generator here subscribes, reads what is in the database, and after that reads
+ * again whenever the bell rings, was down, or was silent for `pollMs`. Nothing a bell says is believed, so nothing is missed.
+ */
+const pollMs = 10_000;
+/** Events behind a transaction that is still open are looked for again this soon: its end rings no bell. */
+const heldBackMs = 200;
+const pageSize = 500;
+
+export interface JobEventRow {
+  cursor: string;
+  jobId: string;
+  seq: number;
+  status: JobStatus;
+  progress: number;
+  stage: string | null;
+  attempt: number;
+  createdAt: Date;
+}
+
+const ended = (status: JobStatus) => status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED';
+
+/** Yields at once, then whenever the job has changed, and returns after the end was yielded. Changes that come together are one. */
+export function watchJob(app: App, viewer: Viewer, jobId: string): AsyncGenerator<string, void, void> {
+  return stoppable((signal) => jobChanges(app, viewer, jobId, signal));
+}
+
+async function* jobChanges({ db, events }: App, viewer: Viewer, jobId: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
+  let seen = 0;
+  for await (const _ of wakeups(events, [jobTopic(jobId)], { pollMs, signal })) {
+    const job = await db.job.findFirst({ where: { id: jobId, ownerId: viewer.id }, select: { seq: true, status: true } });
+    if (!job) {
+      if (seen > 0) return; // deleted while it was watched
+      throw new UserError('NOT_FOUND', 'There is no job with this id');
+    }
+    if (job.seq > seen) yield jobId;
+    seen = job.seq;
+    if (ended(job.status)) return;
+  }
+}
+
+/** Yields the ids of the unfinished jobs that match, then each matching job that has changed, once per look however often it changed. */
+export function watchJobs(app: App, viewer: Viewer, where: Prisma.JobWhereInput): AsyncGenerator<string, void, void> {
+  return stoppable((signal) => jobsChanges(app, viewer, where, signal));
+}
+
+async function* jobsChanges(app: App, viewer: Viewer, where: Prisma.JobWhereInput, signal: AbortSignal): AsyncGenerator<string, void, void> {
+  const matching = async (which: Prisma.JobWhereInput) => {
+    const jobs = await app.db.job.findMany({ where: { AND: [where, which, { ownerId: viewer.id }] }, select: { id: true }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+    return jobs.map((job) => job.id);
+  };
+  let cursor: Cursor | null = null;
+  for await (const _ of wakeupsOfViewer(app, viewer, signal, () => cursor)) {
+    if (!cursor) {
+      cursor = await newest(app);
+      yield* await matching({ status: { in: ['PENDING', 'PROCESSING'] } });
+    }
+    const changed = new Set<string>();
+    for await (const event of eventsAfter(app, viewer, cursor, null)) {
+      changed.add(event.jobId);
+      cursor = parseCursor(event.cursor);
+    }
+    if (changed.size > 0) yield* await matching({ id: { in: [...changed] } });
+  }
+}
+
+/**
+ * Every event of the viewer's jobs (or of `jobIds`), in order, none twice, none missing: first those after the cursor, then live.
+ * Without a cursor: the whole history of `jobIds`, or, without these too, what happens from now on. Ends when all of `jobIds` have ended.
+ */
+export function watchEvents(app: App, viewer: Viewer, after: string | null, jobIds: string[] | null): AsyncGenerator<JobEventRow, void, void> {
+  return stoppable((signal) => eventStream(app, viewer, after, jobIds, signal));
+}
+
+async function* eventStream(app: App, viewer: Viewer, after: string | null, jobIds: string[] | null, signal: AbortSignal): AsyncGenerator<JobEventRow, void, void> {
+  if (jobIds) await mustOwn(app, viewer, jobIds);
+  let cursor = after === null ? (jobIds ? beginning : null) : parseCursor(after);
+  for await (const _ of wakeupsOfViewer(app, viewer, signal, () => cursor)) {
+    cursor ??= await newest(app);
+    for await (const event of eventsAfter(app, viewer, cursor, jobIds)) {
+      yield event;
+      cursor = parseCursor(event.cursor);
+    }
+    if (jobIds && (await allEndedBefore(app, jobIds, cursor))) return;
+  }
+}
+
+interface Cursor {
+  xid: string;
+  id: string;
+}
+const beginning: Cursor = { xid: '0', id: '0' };
+const printCursor = ({ xid, id }: Cursor) => Buffer.from(`${xid}.${id}`).toString('base64url');
+
+function parseCursor(text: string): Cursor {
+  const [, xid, id] = /^(\d{1,19})\.(\d{1,18})$/.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? [];
+  if (!xid || !id) throw new UserError('INVALID_INPUT', 'Expected `after` to be the cursor of a job event', { hint: 'Send the `cursor` of the last event that you have seen' });
+  return { xid, id };
+}
+
+/** Where "from now on" begins: before everything that is still being written. */
+async function newest({ db }: App): Promise<Cursor> {
+  const [row] = await db.$queryRaw<{ xid: string }[]>`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`;
+  return { xid: row!.xid, id: '0' };
+}
+
+/** Transactions commit in another order than their ids: an event counts only once every older transaction has ended, else a reader could skip one. */
+const settled = Prisma.sql`xid < pg_snapshot_xmin(pg_current_snapshot())`;
+
+async function* eventsAfter({ db }: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): AsyncGenerator<JobEventRow> {
+  const only = jobIds ? Prisma.sql`and job_id = any(${jobIds}::uuid[])` : Prisma.empty;
+  for (;;) {
+    const rows = await db.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor)[]>`
+      select xid::text, id::text, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt"
+      from job_event
+      where owner_id = ${viewer.id} and (xid, id) > (${cursor.xid}::text::xid8, ${cursor.id}::text::bigint) and ${settled} ${only}
+      order by xid, id limit ${pageSize}`;
+    for (const { xid, id, ...row } of rows) {
+      cursor = { xid, id };
+      yield { ...row, cursor: printCursor(cursor) };
+    }
+    if (rows.length < pageSize) return;
+  }
+}
+
+/** Like `wakeups`, but looks again soon while events are held back behind an open transaction. */
+async function* wakeupsOfViewer(app: App, viewer: Viewer, signal: AbortSignal, cursor: () => Cursor | null): AsyncGenerator<void, void, void> {
+  for await (const _ of wakeups(app.events, [viewerTopic(viewer.id)], { pollMs, signal })) {
+    yield;
+    for (let from = cursor(); from && (await isHeldBack(app, viewer, from)); from = cursor()) {
+      await new Promise((resolve) => setTimeout(resolve, heldBackMs));
+      if (signal.aborted) return;
+      yield;
+    }
+  }
+}
+
+async function isHeldBack({ db }: App, viewer: Viewer, { xid, id }: Cursor): Promise<boolean> {
+  const rows = await db.$queryRaw<unknown[]>`
+    select 1 as held from job_event where owner_id = ${viewer.id} and (xid, id) > (${xid}::text::xid8, ${id}::text::bigint) and not (${settled}) limit 1`;
+  return rows.length > 0;
+}
+
+async function allEndedBefore({ db }: App, jobIds: string[], { xid, id }: Cursor): Promise<boolean> {
+  const [row] = await db.$queryRaw<{ open: bigint }[]>`
+    select count(*) as open from job where id = any(${jobIds}::uuid[])
+      and not exists (select 1 from job_event where job_id = job.id and status in ('COMPLETED', 'FAILED', 'CANCELLED')
+        and (xid, job_event.id) <= (${xid}::text::xid8, ${id}::text::bigint))`;
+  return Number(row!.open) === 0;
+}
+
+async function mustOwn({ db }: App, viewer: Viewer, jobIds: string[]): Promise<void> {
+  const known = await db.job.findMany({ where: { id: { in: jobIds }, ownerId: viewer.id }, select: { id: true } });
+  const missing = new Set(jobIds).size - known.length;
+  if (missing > 0) throw new UserError('NOT_FOUND', missing === 1 ? 'There is no job with one of these ids' : `There are no jobs with ${missing} of these ids`);
+}

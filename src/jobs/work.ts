@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { App } from '../app.ts';
+import { runJob } from './run.ts';
+import { claimNext } from './transitions.ts';
+
+export interface Worker {
+  /** Jobs that run in this process now. */
+  running(): number;
+  /** Claims no more, lets running jobs end for `timeoutMs`, then gives the rest back to the queue without blame. */
+  stop(timeoutMs: number): Promise<void>;
+}
+
+/** Answers every ring by claiming and running jobs until there is nothing left to claim. */
+export function startWorker(app: App): Worker {
+  const { db, queue, config, log } = app;
+  const stopping = new AbortController();
+  const running = new Set<Promise<void>>();
+  let closed = false;
+  let suspectRuns = false;
+
+  // One claim at a time, so that `running` is true when a suspect asks to be alone.
+  let claiming: Promise<unknown> = Promise.resolve();
+  const claimAndRun = () => {
+    const claim = claiming.then(async () => {
+      if (closed || suspectRuns) return null;
+      const job = await claimNext(db, { leaseMs: config.JOB_LEASE, running: running.size });
+      if (!job) return null;
+      suspectRuns = job.suspect;
+      const run = runJob(app, job, stopping.signal).finally(() => {
+        running.delete(run);
+        if (job.suspect) suspectRuns = false;
+      });
+      running.add(run);
+      return { run }; // in an object, because a promise inside a promise would make the claim last as long as the run
+    });
+    claiming = claim.catch(() => undefined);
+    return claim;
+  };
+
+  queue.work(async () => {
+    try {
+      for (;;) {
+        const claim = await claimAndRun();
+        if (!claim) return;
+        await claim.run;
+      }
+    } catch (error) {
+      log.error({ err: error }, 'Claiming a job failed; the reconciler rings again');
+    }
+  }, config.JOB_CONCURRENCY);
+
+  return {
+    running: () => running.size,
+    async stop(timeoutMs) {
+      closed = true;
+      await claiming;
+      await Promise.race([Promise.all(running), sleep(timeoutMs, undefined, { ref: false })]);
+      stopping.abort();
+      await Promise.all(running);
+    },
+  };
+}

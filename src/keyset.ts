@@ -1,0 +1,36 @@
+import { UserError } from './errors.ts';
+
+/** The largest page; a request for more is refused, never cut. */
+export const maxPageSize = 100;
+export const defaultPageSize = 20;
+
+interface PageArguments {
+  first?: number | null;
+  last?: number | null;
+  after?: string | null;
+  before?: string | null;
+}
+
+/** Refuses a page that cannot be given as it was asked for. */
+export function checkPage({ first, last, after, before }: PageArguments): void {
+  for (const [name, size] of [['first', first], ['last', last]] as const) {
+    if (size != null && (size < 0 || size > maxPageSize)) {
+      throw new UserError('INVALID_INPUT', `Expected ${name} between 0 and ${maxPageSize} but received ${size}`, { hint: 'Ask for the next page with `after: pageInfo.endCursor`' });
+    }
+  }
+  if (first != null && last != null) throw new UserError('INVALID_INPUT', 'Expected `first` or `last` but received both');
+  if (after != null && before != null) throw new UserError('INVALID_INPUT', 'Expected `after` or `before` but received both');
+}
+
+/** A cursor names the sort value and the id of its row, so it stays good when rows come and go. */
+export const printCursor = (value: string | number, id: string): string => Buffer.from(JSON.stringify([value, id])).toString('base64url');
+
+export function parseCursor<Value extends string | number>(cursor: string, kind: 'string' | 'number'): { value: Value; id: string } {
+  try {
+    const [value, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
+    if (typeof value === kind && typeof id === 'string' && /^[0-9a-f-]{36}$/.test(id)) return { value: value as Value, id };
+  } catch {
+    // Not JSON: not ours.
+  }
+  throw new UserError('INVALID_INPUT', 'Expected a cursor of the same list but received something else', { hint: 'Send `pageInfo.endCursor` of the page before, with the same filter and order' });
+}

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { ConfigError, readConfig, type Config } from './config.ts';
+import { startDarkroom } from './darkroom.ts';
+import { createLog } from './log.ts';
+
+if (existsSync('.env')) process.loadEnvFile('.env');
+try {
+  await main(readConfig(process.env));
+} catch (error) {
+  // A start that cannot work says why in a sentence; a stack would hide it.
+  process.stderr.write(`${error instanceof ConfigError || !(error instanceof Error) ? String(error) : `Darkroom cannot start: ${error.message}`}\n`);
+  process.exit(1);
+}
+
+async function main(config: Config): Promise<void> {
+  const log = createLog(config.LOG_LEVEL);
+  const darkroom = await startDarkroom(config, log);
+  log.info({ role: config.ROLE, database: darkroom.app.database.kind, queue: config.REDIS_URL ? 'redis' : 'in process', data: config.DATA_DIR }, darkroom.url ? `Darkroom listens at ${darkroom.url}/graphql` : 'Darkroom works');
+  if (darkroom.url && !config.JWT_SECRET) log.warn('There is no JWT_SECRET: everybody who reaches this address is the one local viewer. It is open on loopback only');
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) {
+      log.warn({ signal }, 'Stopping at once; jobs that ran go back to the queue when their lease ends');
+      process.exit(1);
+    }
+    stopping = true;
+    log.info({ signal }, 'Stopping: requests and jobs may end');
+    darkroom.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'The stop did not go as it should');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}

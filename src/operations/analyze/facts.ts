@@ -1,0 +1,57 @@
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+/** Fractions of width and height from the top left. */
+const box = z.object({ x: share, y: share, width: share, height: share });
+const named = z.object({ name: z.string(), confidence: share });
+const boxed = named.extend({ box });
+
+/** What is measured from the pixels at every analyze job, whoever the provider is. */
+export const measurementsSchema = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  colors: z.object({
+    dominant: z.array(z.string()),
+    palette: z.array(z.object({ hex: z.string(), name: z.string(), share, lab: z.tuple([z.number(), z.number(), z.number()]) })),
+    accent: z.string(),
+    background: z.string(),
+    foreground: z.string(),
+    isBlackAndWhite: z.boolean(),
+  }),
+  quality: z.object({ sharpness: share, exposure: share, contrast: share, score: share }),
+  placeholder: z.object({ thumbHash: z.string() }),
+  hashes: z.object({ pdq: z.string().length(64), pdqTrimmed: z.string().length(64), pdqQuality: z.number() }),
+  embedding: z.object({ model: z.literal('vd1'), values: z.array(z.number()).length(256) }),
+  tags: z.array(named.extend({ source: z.string() })),
+  caption: z.object({ text: z.string(), confidence: share }),
+  codes: z.array(z.object({ format: z.string(), text: z.string(), box })),
+});
+
+/** What a provider says on top of the measurements. A feature it cannot do is in `unavailable`, never an empty list that looks like an answer. */
+export const wordsSchema = z.object({
+  caption: z.object({ text: z.string(), confidence: share }).nullable(),
+  tags: z.array(named),
+  objects: z.array(boxed),
+  faces: z.array(z.object({ box, confidence: share.nullable() })),
+  text: z.object({ content: z.string(), lines: z.array(z.object({ text: z.string(), confidence: share.nullable(), box })) }).nullable(),
+  categories: z.array(named),
+  brands: z.array(boxed),
+  landmarks: z.array(named),
+  moderation: z.object({ isAdult: z.boolean(), isRacy: z.boolean(), isGory: z.boolean(), adultScore: share, racyScore: share, goreScore: share }).nullable(),
+  unavailable: z.array(z.object({ feature: z.string(), reason: z.string() })),
+});
+export type Words = z.infer<typeof wordsSchema>;
+
+export const resultSchema = z.object({ measurements: measurementsSchema, words: wordsSchema });
+export type AnalyzeResult = z.infer<typeof resultSchema>;
+
+/** What the graph shows of an analysis, kept as JSON: everything but the vectors and hashes, which have tables of their own. */
+export function factsOf({ measurements, words }: AnalyzeResult, provider: string) {
+  const { colors, quality, codes } = measurements;
+  const tags = [
+    ...measurements.tags.map(({ name, confidence }) => ({ name, confidence, source: 'local' })),
+    ...words.tags.map((tag) => ({ ...tag, source: provider })),
+  ].sort((a, b) => b.confidence - a.confidence);
+  return { ...words, caption: words.caption ?? measurements.caption, tags, colors, quality, codes };
+}
+export type AnalysisFacts = ReturnType<typeof factsOf>;

@@ -1,0 +1,71 @@
+import type { z } from 'zod';
+import type { AssetKind, Prisma } from '../database/generated/client.ts';
+import type { Compute } from '../compute/pool.ts';
+import type { Config } from '../config.ts';
+
+/** An input of a job as a provider sees it: a local copy, and what is known of it. */
+export interface InputFile {
+  path: string;
+  filename: string;
+  contentType: string;
+  byteSize: number;
+}
+
+/** Everything a provider may use. It never sees the database, the queue, the storage or GraphQL. */
+export interface Run<Parameters> {
+  inputs: InputFile[];
+  parameters: Parameters;
+  /** Aborted on cancel, time-out, lost lease and stop; whatever runs must end soon after. */
+  signal: AbortSignal;
+  timeoutMs: number;
+  /** `percent` is 0 to 100; `stage` is a word or two for a person. Call as often as you like. */
+  progress(percent: number, stage: string): void;
+  compute: Compute;
+  config: Config;
+}
+
+export interface ProviderResult<Result> {
+  result: Result;
+  peakMemoryBytes?: number;
+}
+
+/** Somebody who can do one operation. Failures are `ProviderError`s that say whether another try is worth it. */
+export interface Provider<Parameters, Result> {
+  name: string;
+  /** Part of the result cache's key: another version is another answer. */
+  version: string;
+  /** Why it cannot run with these settings; null when it can. */
+  unavailable(config: Config): string | null;
+  run(run: Run<Parameters>): Promise<ProviderResult<Result>>;
+}
+
+/** The job a result belongs to, for `keep`. */
+export interface FinishedJob {
+  id: string;
+  ownerId: string;
+  provider: string;
+  modelVersion: string;
+  inputIds: string[];
+}
+
+/** A kind of slow work. */
+export interface Operation<Parameters = unknown, Result = unknown> {
+  /** Kebab-case, a verb as a user says it. */
+  name: string;
+  title: string;
+  description: string;
+  inputs: { kind: AssetKind; min: number; max: number };
+  parameters: z.ZodType<Parameters>;
+  result: z.ZodType<Result>;
+  /** In order of preference: without a wish the first available one runs. */
+  providers: Provider<Parameters, Result>[];
+  /** The provider that the settings ask for by name. */
+  preferred?(config: Config): string | undefined;
+  /** Writes what search needs. Runs inside the transaction that completes the job, and again at a cache hit, so it replaces rather than adds. */
+  keep?(tx: Prisma.TransactionClient, job: FinishedJob, result: Result): Promise<void>;
+}
+
+/** Erases the types of an operation for the list; its schemas check at run time what the types said. */
+export function defineOperation<Parameters, Result>(operation: Operation<Parameters, Result>): Operation {
+  return operation as unknown as Operation;
+}

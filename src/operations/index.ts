@@ -1,0 +1,35 @@
+import type { Config } from '../config.ts';
+import { UserError } from '../errors.ts';
+import { analyze } from './analyze/operation.ts';
+import type { Operation, Provider } from './define.ts';
+
+/** Every operation this server knows. A new one is a folder and a line here. */
+export const operations: readonly Operation[] = [analyze];
+
+/** The operation of that name. A name that is not in the list is a bug or a row of a newer version. */
+export function getOperation(name: string): Operation {
+  const operation = operations.find((known) => known.name === name);
+  if (!operation) throw new Error(`Expected an operation of ${operations.map((known) => known.name).join(', ')} but received ${name}`);
+  return operation;
+}
+
+/** The provider that would run without a wish: the one the settings name, else the first that can run. `null`: none can. */
+export function defaultProvider(operation: Operation, config: Config): Provider<unknown, unknown> | null {
+  const named = operation.preferred?.(config);
+  if (named) return operation.providers.find((provider) => provider.name === named) ?? null;
+  return operation.providers.find((provider) => provider.unavailable(config) === null) ?? null;
+}
+
+/** The provider that was asked for, or the default. Throws PROVIDER_UNAVAILABLE with the reason. */
+export function chooseProvider(operation: Operation, wished: string | null | undefined, config: Config): Provider<unknown, unknown> {
+  const provider = wished ? operation.providers.find((known) => known.name === wished) : defaultProvider(operation, config);
+  const names = operation.providers.map((known) => known.name).join(', ');
+  if (!provider) {
+    throw new UserError('PROVIDER_UNAVAILABLE', wished ? `Expected a provider of ${operation.name} (${names}) but received "${wished}"` : `No provider of ${operation.name} can run on this server`, {
+      hint: 'The query `operations` tells what this server can do, and why not',
+    });
+  }
+  const reason = provider.unavailable(config);
+  if (reason) throw new UserError('PROVIDER_UNAVAILABLE', `The provider "${provider.name}" cannot run on this server: ${reason}`);
+  return provider;
+}

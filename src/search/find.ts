@@ -1,0 +1,100 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import { Prisma } from '../database/generated/client.ts';
+import { parseCursor, printCursor } from '../keyset.ts';
+import { colorScore, colorWish, imageConditions, type ImageFilter } from './filter.ts';
+import { wordsQuery, wordsScore } from './words.ts';
+
+export interface ImageSearch {
+  query?: string | null;
+  filter?: ImageFilter | null;
+  order?: ImageOrder | null;
+}
+
+/** What a list can be sorted by: plain columns, each with an index behind the owner. */
+const orders = {
+  RELEVANCE: null,
+  NEWEST: { by: Prisma.sql`asset.created_at`, cast: Prisma.sql`::timestamptz`, direction: 'desc' },
+  OLDEST: { by: Prisma.sql`asset.created_at`, cast: Prisma.sql`::timestamptz`, direction: 'asc' },
+  LARGEST: { by: Prisma.sql`asset.byte_size`, cast: Prisma.sql`::int`, direction: 'desc' },
+  SMALLEST: { by: Prisma.sql`asset.byte_size`, cast: Prisma.sql`::int`, direction: 'asc' },
+} as const;
+export type ImageOrder = keyof typeof orders;
+
+export interface FoundImage {
+  id: string;
+  /** How well it matches, 0 to 1; null where nothing was asked that could match well or badly. */
+  score: number | null;
+  /** What the list is sorted by: the cursor's value. */
+  position: number | Date;
+}
+
+/** One search, taken apart: what matches, how well, and in which order. Words and colour together score as their geometric mean. */
+function plan(viewer: Viewer, { query, filter, order }: ImageSearch) {
+  const words = wordsQuery(query);
+  const color = colorWish(filter ?? {});
+  const score =
+    words && color ? Prisma.sql`sqrt(${wordsScore(words)} * ${colorScore(color)})` : words ? wordsScore(words) : color ? colorScore(color) : Prisma.sql`null::float8`;
+  const wished = orders[order ?? 'RELEVANCE'];
+  const sort = wished ?? (words || color ? { by: score, cast: Prisma.sql`::float8`, direction: 'desc' as const } : orders.NEWEST);
+  const source = words ? Prisma.sql`asset join search_document document on document.asset_id = asset.id` : Prisma.sql`asset`;
+  const conditions = imageConditions(viewer.id, filter ?? {});
+  const where = words ? Prisma.sql`${conditions} and document.owner_id = ${viewer.id} and document.words @@ ${words}` : conditions;
+  return { words, color, score, sort, source, where };
+}
+
+/** One page of the images that match, `limit` long; with `inverted` the page before the cursor, nearest first. */
+export async function findImages(
+  { db }: App,
+  viewer: Viewer,
+  search: ImageSearch,
+  page: { after?: string | undefined; before?: string | undefined; limit: number; inverted: boolean },
+): Promise<FoundImage[]> {
+  const { score, sort, source, where } = plan(viewer, search);
+  const ascending = (sort.direction === 'asc') !== page.inverted;
+  const direction = Prisma.raw(ascending ? 'asc' : 'desc');
+  const cursor = page.after ?? page.before;
+  const behind = cursor ? behindCursor(cursor, sort, ascending) : Prisma.empty;
+  return db.$queryRaw<FoundImage[]>(Prisma.sql`
+    with found as (select asset.id, ${score} as score, ${sort.by} as position from ${source} where ${where})
+    select id, score, position from found ${behind}
+    order by position ${direction}, id ${direction} limit ${page.limit}`);
+}
+
+function behindCursor(cursor: string, { by, cast }: { by: Prisma.Sql; cast: Prisma.Sql }, ascending: boolean): Prisma.Sql {
+  const isTime = by === orders.NEWEST.by || by === orders.OLDEST.by;
+  const { value, id } = parseCursor<string | number>(cursor, isTime ? 'string' : 'number');
+  return Prisma.sql`where (position, id) ${Prisma.raw(ascending ? '>' : '<')} (${value}${cast}, ${id}::uuid)`;
+}
+
+/** The cursor of a found image. */
+export const cursorOf = ({ position, id }: FoundImage): string => printCursor(position instanceof Date ? position.toISOString() : position, id);
+
+/** How many images match, on all pages together. */
+export async function countImages({ db }: App, viewer: Viewer, search: ImageSearch): Promise<number> {
+  const { source, where } = plan(viewer, search);
+  const [row] = await db.$queryRaw<{ count: bigint }[]>(Prisma.sql`select count(*) from ${source} where ${where}`);
+  return Number(row!.count);
+}
+
+export interface FacetCount {
+  value: string;
+  count: number;
+}
+
+const facets = {
+  tags: Prisma.sql`select name as value, count(distinct asset_id)::int as count from image_tag where asset_id in (select id from found) group by name`,
+  colors: Prisma.sql`select name as value, count(*)::int as count from (select asset_id, name from image_color where asset_id in (select id from found) group by asset_id, name having sum(share) >= 0.08) shares group by name`,
+  formats: Prisma.sql`select format as value, count(*)::int as count from found group by format`,
+  orientations: Prisma.sql`select case when width > height then 'LANDSCAPE' when width < height then 'PORTRAIT' else 'SQUARE' end as value, count(*)::int as count from found group by 1`,
+};
+export type FacetName = keyof typeof facets;
+
+/** The values of one fact among all images that match, the commonest first, at most `limit`. */
+export async function countFacet({ db }: App, viewer: Viewer, search: ImageSearch, name: FacetName, limit: number): Promise<FacetCount[]> {
+  const { source, where } = plan(viewer, search);
+  return db.$queryRaw<FacetCount[]>(Prisma.sql`
+    with found as materialized (select asset.id, asset.format, asset.width, asset.height from ${source} where ${where})
+    select value, count from (${facets[name]}) counted order by count desc, value limit ${limit}`);
+}
+

@@ -1,0 +1,84 @@
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
+import type { Measurements } from '../compute/measure.ts';
+import { Prisma } from '../database/generated/client.ts';
+import { findNearest, findVector, type Neighbour } from '../database/vectors.ts';
+import { UserError } from '../errors.ts';
+import { hashBits, minHashQuality, nearDuplicateCosine, nearDuplicateDistance } from '../operations/analyze/near-duplicates.ts';
+import { imageConditions, type ImageFilter } from './filter.ts';
+
+/** Cosine from which on two pictures look alike to most people. */
+const similarCosine = 0.6;
+
+export type MatchClass = 'IDENTICAL' | 'NEAR_DUPLICATE' | 'SIMILAR' | 'RELATED';
+
+export interface SimilarImage extends Neighbour {
+  match: MatchClass;
+  /** Hamming distance of the PDQ hashes, 0 to 256; null where a hash says nothing because the picture has too little detail. */
+  hashDistance: number | null;
+}
+
+/** The picture that is asked about: a stored one, or measurements of one that is not. */
+export interface Likeness {
+  assetId?: string;
+  sha256: string;
+  vector: number[];
+  hashes: Measurements['hashes'] | null;
+}
+
+/** What a stored image looks like. Throws NOT_FOUND, or says that it is not analysed yet. */
+export async function likenessOf({ db }: App, viewer: Viewer, assetId: string): Promise<Likeness> {
+  const asset = await db.asset.findFirst({ where: { id: assetId, ownerId: viewer.id, kind: 'IMAGE' }, select: { sha256: true } });
+  if (!asset) throw new UserError('NOT_FOUND', 'There is no image with this id');
+  const vector = await findVector(db, assetId, 'vd1');
+  if (!vector) throw new UserError('INVALID_INPUT', 'This image has not been analysed yet, so nothing can be compared with it', { hint: 'Wait for its ANALYZE job to complete, or start one with analyzeImages' });
+  return { assetId, sha256: asset.sha256, vector, hashes: null };
+}
+
+/** One page of the viewer's images most like the given one, the most similar first. */
+export async function findSimilar(
+  { db }: App,
+  viewer: Viewer,
+  likeness: Likeness,
+  { limit, minScore, filter, after }: { limit: number; minScore?: number | null; filter?: ImageFilter | null; after?: Neighbour | undefined },
+): Promise<SimilarImage[]> {
+  if (minScore != null && (minScore < 0 || minScore > 1)) throw new UserError('INVALID_INPUT', `Expected minScore between 0 and 1 but received ${minScore}`);
+  const neighbours = await findNearest(db, {
+    ownerId: viewer.id,
+    model: 'vd1',
+    to: likeness.vector,
+    limit,
+    except: likeness.assetId,
+    minCosine: minScore ?? undefined,
+    after,
+    where: imageConditions(viewer.id, filter ?? {}),
+  });
+  const comparisons = await compareHashes(db, likeness, neighbours.map((neighbour) => neighbour.assetId));
+  return neighbours.map((neighbour) => {
+    const { sha256, hashDistance } = comparisons.get(neighbour.assetId) ?? { sha256: null, hashDistance: null };
+    return { ...neighbour, hashDistance, match: classify(neighbour.cosine, sha256 === likeness.sha256, hashDistance) };
+  });
+}
+
+function classify(cosine: number, sameBytes: boolean, hashDistance: number | null): MatchClass {
+  if (sameBytes) return 'IDENTICAL';
+  if (cosine >= nearDuplicateCosine || (hashDistance !== null && hashDistance <= nearDuplicateDistance)) return 'NEAR_DUPLICATE';
+  return cosine >= similarCosine ? 'SIMILAR' : 'RELATED';
+}
+
+type Comparison = { sha256: string; hashDistance: number | null };
+
+async function compareHashes(db: App['db'], { assetId, hashes }: Likeness, ids: string[]): Promise<Map<string, Comparison>> {
+  if (ids.length === 0) return new Map();
+  const mine = hashes
+    ? Prisma.sql`select ${hashBits(hashes.pdq)}::text::bit(256) as pdq, ${hashBits(hashes.pdqTrimmed)}::text::bit(256) as pdq_trimmed, ${Math.round(hashes.pdqQuality)}::int as quality`
+    : Prisma.sql`select pdq, pdq_trimmed, quality from image_hash where asset_id = ${assetId}::uuid`;
+  const rows = await db.$queryRaw<(Comparison & { id: string })[]>(Prisma.sql`
+    with mine as (${mine})
+    select asset.id, asset.sha256,
+      case when least(mine.quality, hash.quality) >= ${minHashQuality}
+        then least(bit_count(hash.pdq # mine.pdq), bit_count(hash.pdq_trimmed # mine.pdq_trimmed))::int end as "hashDistance"
+    from asset left join image_hash hash on hash.asset_id = asset.id left join mine on true
+    where asset.id in (${Prisma.join(ids.map((id) => Prisma.sql`${id}::uuid`))})`);
+  return new Map(rows.map(({ id, ...comparison }) => [id, comparison]));
+}

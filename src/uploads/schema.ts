@@ -1,0 +1,150 @@
+import { deleteAssets } from '../assets/delete.ts';
+import { checkWords } from '../assets/update.ts';
+import { cleanTags } from '../assets/tags.ts';
+import { Image, ImageFormatEnum } from '../assets/schema.ts';
+import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
+import type { Asset } from '../database/generated/client.ts';
+import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
+import { builder, globalId, rowId } from '../graphql/builder.ts';
+import { cancelJobsOf } from '../jobs/cancel.ts';
+import { startJob } from '../jobs/start.ts';
+import { Job } from '../jobs/types.ts';
+import { maxPageSize } from '../keyset.ts';
+import { getOperation } from '../operations/index.ts';
+import { OperationName } from '../operations/schema.ts';
+import { receiveFiles, type UploadOutcome } from './receive.ts';
+
+const UploadOptions = builder.inputType('UploadOptions', {
+  description: 'What holds for every file of the request.',
+  fields: (t) => ({
+    run: t.field({ type: [OperationName], defaultValue: ['analyze'], description: 'Jobs to start for each image. An empty list starts none.' }),
+    tags: t.stringList({ description: 'Tags for every image: at most 50 of 60 characters.' }),
+    metadata: t.field({ type: 'JSON', description: 'Kept with every image; at most 16 KB.' }),
+    keepLocation: t.boolean({ defaultValue: false, description: 'Keep the GPS position that the camera wrote. Without it no one learns where a picture was taken.' }),
+  }),
+});
+
+export const ErrorCodeEnum = builder.enumType('ErrorCode', {
+  description: 'What is wrong with a request; the same codes stand in `extensions.code` of errors. The list is closed.',
+  values: Object.fromEntries(Object.entries(errorCodes).map(([code, description]) => [code, { description }])) as Record<ErrorCode, { description: string }>,
+});
+
+interface Stored {
+  index: number;
+  filename: string;
+  image: Asset;
+  alreadyStored: boolean;
+  jobIds: string[];
+}
+type Refused = Extract<UploadOutcome, { kind: 'refused' }>;
+
+const index = 'The place of the file in `files`, from 0.';
+
+const UploadedImage = builder.objectRef<Stored>('UploadedImage').implement({
+  description: 'The file is stored.',
+  fields: (t) => ({
+    index: t.exposeInt('index', { description: index }),
+    filename: t.exposeString('filename'),
+    alreadyStored: t.exposeBoolean('alreadyStored', { description: 'The viewer had uploaded these very bytes before; this is that image.' }),
+    image: t.prismaField({ type: Image, resolve: (query, { image }, _args, { app, viewer }) => app.db.asset.findFirstOrThrow({ ...query, where: { id: image.id, ownerId: viewer.id } }) }),
+    jobs: t.prismaField({
+      type: [Job],
+      description: 'The jobs that were started for it.',
+      resolve: (query, { jobIds }, _args, { app, viewer }) => app.db.job.findMany({ ...query, where: { id: { in: jobIds }, ownerId: viewer.id }, orderBy: { createdAt: 'asc' } }),
+    }),
+  }),
+});
+
+const RefusedFile = builder.objectRef<Refused>('RefusedFile').implement({
+  description: 'The file was not stored; the others of the request are.',
+  fields: (t) => ({
+    index: t.exposeInt('index', { description: index }),
+    filename: t.exposeString('filename'),
+    code: t.expose('code', { type: ErrorCodeEnum }),
+    message: t.exposeString('message', { description: 'Names the limit and the actual value.' }),
+    hint: t.exposeString('hint', { nullable: true, description: 'What helps.' }),
+  }),
+});
+
+const UploadResult = builder.unionType('UploadResult', {
+  types: [UploadedImage, RefusedFile],
+  resolveType: (result) => ('image' in result ? UploadedImage : RefusedFile),
+});
+
+const UploadImagesPayload = builder.objectRef<(Stored | Refused)[]>('UploadImagesPayload').implement({
+  fields: (t) => ({
+    results: t.field({ type: [UploadResult], description: 'One for each file, in the order of `files`.', resolve: (results) => results }),
+    jobs: t.prismaField({
+      type: [Job],
+      description: 'All jobs of the request: subscribe to `jobEvents(jobIds:)` to watch them.',
+      resolve: (query, results, _args, { app, viewer }) =>
+        app.db.job.findMany({ ...query, where: { id: { in: results.flatMap((result) => ('image' in result ? result.jobIds : [])) }, ownerId: viewer.id }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] }),
+    }),
+  }),
+});
+
+builder.mutationField('uploadImages', (t) =>
+  t.field({
+    type: UploadImagesPayload,
+    description: 'Stores pictures, as a multipart request. One bad file does not spoil the others. See `uploadLimits`.',
+    args: { files: t.arg({ type: ['File'], required: true }), options: t.arg({ type: UploadOptions }) },
+    resolve: async (_root, { files, options }, { app, viewer }) => {
+      const { UPLOAD_MAX_FILES } = app.config;
+      if (files.length === 0) throw new UserError('INVALID_INPUT', 'Expected at least one file but received none');
+      if (files.length > UPLOAD_MAX_FILES) throw new UserError('TOO_MANY_FILES', `Expected at most ${UPLOAD_MAX_FILES} files but received ${files.length}`, { hint: 'Send the rest in another request' });
+      checkWords({ metadata: options?.metadata });
+      cleanTags(options?.tags ?? []);
+      const outcomes = await receiveFiles(app, viewer, files, { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation });
+      const results: (Stored | Refused)[] = [];
+      for (const outcome of outcomes) {
+        if (outcome.kind === 'refused') {
+          results.push(outcome);
+          continue;
+        }
+        const jobIds: string[] = [];
+        for (const name of new Set(options?.run ?? ['analyze'])) {
+          jobIds.push((await startJob(app, viewer, { operation: getOperation(name as string), inputIds: [outcome.image.id], parameters: {} })).id);
+        }
+        results.push({ ...outcome, jobIds });
+      }
+      return results;
+    },
+  }),
+);
+
+const DeleteImagesPayload = builder.objectRef<{ deletedIds: string[]; missing: number }>('DeleteImagesPayload').implement({
+  fields: (t) => ({
+    deletedIds: t.exposeIDList('deletedIds'),
+    missing: t.exposeInt('missing', { description: 'How many of the ids were no images of the viewer, for instance because they were deleted before.' }),
+  }),
+});
+
+builder.mutationField('deleteImages', (t) =>
+  t.field({
+    type: DeleteImagesPayload,
+    description: 'Deletes images, what is known of them and their bytes. Their unfinished jobs are cancelled. At most 100 at a time.',
+    args: { ids: t.arg.globalIDList({ required: true, for: Image }) },
+    resolve: async (_root, { ids }, { app, viewer }) => {
+      if (ids.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} ids but received ${ids.length}`);
+      const rows = [...new Set(ids.map(rowId))];
+      await cancelJobsOf(app, viewer, rows);
+      const deleted = await deleteAssets(app, viewer, rows);
+      return { deletedIds: deleted.map((id) => globalId('Image', id)), missing: rows.length - deleted.length };
+    },
+  }),
+);
+
+const UploadLimits = builder.objectRef<object>('UploadLimits').implement({
+  description: 'What an upload may be on this server.',
+  fields: (t) => ({
+    maxFiles: t.int({ description: 'Files in one request.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MAX_FILES }),
+    maxBytes: t.int({ description: 'Bytes of one file.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MAX_BYTES }),
+    minSide: t.int({ description: 'Pixels of the shorter side.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MIN_SIDE }),
+    maxSide: t.int({ description: 'Pixels of the longer side.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MAX_SIDE }),
+    maxPixels: t.int({ description: 'Width times height.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MAX_PIXELS }),
+    maxAvifPixels: t.int({ description: 'The same for AVIF and HEIC, which decode into more memory.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MAX_AVIF_PIXELS }),
+    maxFrames: t.int({ description: 'Frames of an animation.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MAX_FRAMES }),
+    formats: t.field({ type: [ImageFormatEnum], description: 'Told by the bytes, not by the name. HEIC needs an optional decoder.', resolve: () => Object.keys(imageFormats) as ImageFormat[] }),
+  }),
+});
+builder.queryField('uploadLimits', (t) => t.field({ type: UploadLimits, description: 'What an upload may be on this server.', resolve: () => ({}) }));
