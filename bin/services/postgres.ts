@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chown, mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, chown, mkdir, readdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, sep } from 'node:path';
 import pg from 'pg';
 import { pgvectorFolder } from './pgvector.ts';
 import { asNobody, endProcess, findProgram, freePort, run, startProcess, waitUntilReady } from './process.ts';
@@ -40,7 +41,7 @@ export async function startPostgres(options: { dir: string }): Promise<PostgresS
   const data = join(options.dir, 'data');
   const logFile = join(options.dir, 'postgres.log');
   await mkdir(options.dir, { recursive: true });
-  if (process.getuid?.() === 0) await chown(options.dir, 65534, 65534);
+  if (process.getuid?.() === 0) await handToNobody(options.dir);
   if (!existsSync(data)) await initialise(join(programs, 'initdb'), data);
 
   const port = await freePort();
@@ -68,6 +69,12 @@ export async function startPostgres(options: { dir: string }): Promise<PostgresS
       child = await start();
     },
   };
+}
+
+/** mkdtemp makes folders that only we may pass; the temporary ones on the way are opened for passing. */
+async function handToNobody(folder: string): Promise<void> {
+  await chown(folder, 65534, 65534);
+  for (let parent = dirname(folder); parent.startsWith(tmpdir() + sep); parent = dirname(parent)) await chmod(parent, 0o711);
 }
 
 async function initialise(initdb: string, data: string): Promise<void> {

@@ -23,6 +23,11 @@ export function postgresAdapter(settings: PostgresSettings, log: Log): SqlMigrat
 export async function connectForMigrations(url: string, log: Log): Promise<SqlDriverAdapter> {
   const connection = await adapter(url, log, { max: 1, idleTimeoutMillis: 0, lock_timeout: 300_000 }).connect();
   const pool = (connection as unknown as { underlyingDriver(): Pool }).underlyingDriver();
+  await pool.query('SELECT 1').catch(async (cause: unknown) => {
+    await connection.dispose();
+    const { host, pathname } = new URL(url);
+    throw new Error(`Expected a Postgres at ${host}${pathname} but received "${String(cause)}". Check DATABASE_URL.`, { cause });
+  });
   // adapter-pg 7.10.0 cuts a script at every semicolon, also inside a function body, and runs the parts one by one.
   return Object.assign(connection, { executeScript: async (script: string) => void (await pool.query(script)) });
 }

@@ -1,0 +1,139 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PostgresServer, startPostgres } from '../bin/services/postgres.ts';
+import { type Database, type DatabaseSettings, openDatabase } from '../src/database/open.ts';
+import type { SchemaSource } from '../src/database/migrations.ts';
+import { isTransient, withRetry } from '../src/database/retry.ts';
+import { createLog } from '../src/log.ts';
+
+const log = createLog('silent');
+let folder: string;
+let source: SchemaSource;
+let server: PostgresServer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'darkroom-database-'));
+  source = { schemaFile: join(folder, 'schema.prisma'), migrationsFolder: join(folder, 'migrations') };
+  await writeFile(source.schemaFile, 'datasource db {\n  provider = "postgresql"\n}\n');
+  await mkdir(join(source.migrationsFolder, '20260101000000_init'), { recursive: true });
+  await writeFile(
+    join(source.migrationsFolder, '20260101000000_init/migration.sql'),
+    `CREATE EXTENSION vector;
+     CREATE TABLE account (id int PRIMARY KEY, balance int NOT NULL, parent_id int REFERENCES account DEFERRABLE INITIALLY DEFERRED, seen_at timestamptz NOT NULL DEFAULT now());
+     CREATE TABLE point (at vector(3) NOT NULL);
+     CREATE FUNCTION twice(n int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN n := n * 2; RETURN n; END $$;
+     INSERT INTO account VALUES (1, 0);`,
+  );
+  server = await startPostgres({ dir: join(folder, 'postgres') });
+}, 300_000);
+afterAll(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const settings = (url?: string): DatabaseSettings => ({ DATABASE_URL: url, DATA_DIR: join(folder, 'data'), DB_POOL_SIZE: 5, DB_STATEMENT_TIMEOUT: 5000 });
+
+describe.each(['pglite', 'postgres'] as const)('a database on %s', (kind) => {
+  let database: Database;
+  let ownSettings: DatabaseSettings;
+  beforeAll(async () => {
+    ownSettings = settings(kind === 'postgres' ? await server.createDatabase() : undefined);
+    database = await openDatabase(ownSettings, log, source);
+  });
+  afterAll(() => database.close());
+
+  test('is migrated when it is open, and answers', async () => {
+    await database.check();
+    expect(database.kind).toBe(kind);
+    expect(await database.db.$queryRaw`SELECT twice(2) AS four, '[1,2,3]'::vector <-> '[1,2,4]' AS distance`).toEqual([{ four: 4, distance: 1 }]);
+  });
+
+  test('a COMMIT that fails rejects, and leaves nothing', async () => {
+    const orphan = database.db.$transaction(async (tx) => tx.$executeRaw`INSERT INTO account VALUES (2, 0, 99)`);
+    await expect(orphan).rejects.toThrow();
+    expect(await database.db.$queryRaw`SELECT id FROM account WHERE id = 2`).toEqual([]);
+  });
+
+  test('the isolation level that was asked for is the one inside', async () => {
+    const level = await database.db.$transaction(async (tx) => tx.$queryRaw`SHOW transaction_isolation`, { isolationLevel: 'Serializable' });
+    expect(level).toEqual([{ transaction_isolation: 'serializable' }]);
+  });
+
+  test('transactions that meet are tried again until each has happened once', async () => {
+    const addOne = () =>
+      database.db.$transaction(
+        async (tx) => {
+          const [row] = await tx.$queryRaw<{ balance: number }[]>`SELECT balance FROM account WHERE id = 1`;
+          await tx.$executeRaw`UPDATE account SET balance = ${(row?.balance ?? 0) + 1} WHERE id = 1`;
+        },
+        { isolationLevel: 'Serializable' },
+      );
+    await Promise.all(Array.from({ length: 20 }, () => withRetry(addOne, { attempts: 50 })));
+    expect(await database.db.$queryRaw`SELECT balance FROM account WHERE id = 1`).toEqual([{ balance: 20 }]);
+  });
+
+  test('a moment is the same one after it was stored', async () => {
+    const moment = new Date('2026-07-01T12:34:56.789Z');
+    await database.db.$executeRaw`UPDATE account SET seen_at = ${moment} WHERE id = 1`;
+    expect(await database.db.$queryRaw`SELECT seen_at, extract(epoch FROM seen_at)::float8 AS epoch FROM account WHERE id = 1`).toEqual([
+      { seen_at: moment, epoch: moment.getTime() / 1000 },
+    ]);
+  });
+
+  test('it opens again with what it had', async () => {
+    await database.close();
+    database = await openDatabase(ownSettings, log, source);
+    expect(await database.db.$queryRaw`SELECT count(*)::int AS accounts FROM account`).toEqual([{ accounts: 1 }]);
+  });
+});
+
+describe('Postgres', () => {
+  test('processes that start at once migrate an empty database once', async () => {
+    const own = settings(await server.createDatabase());
+    const opened = await Promise.all(Array.from({ length: 4 }, () => openDatabase(own, log, source)));
+    const counts = await Promise.all(opened.map(({ db }) => db.$queryRaw`SELECT count(*)::int AS migrations FROM _prisma_migrations`));
+    expect(counts).toEqual(opened.map(() => [{ migrations: 1 }]));
+    await Promise.all(opened.map((database) => database.close()));
+  });
+
+  test('a moment is the same one although the server has another time zone', async () => {
+    const url = await server.createDatabase();
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query(`ALTER DATABASE ${new URL(url).pathname.slice(1)} SET timezone = 'Asia/Tokyo'`);
+    await client.end();
+    const database = await openDatabase(settings(url), log, source);
+    const moment = new Date('2026-07-01T12:34:56.789Z');
+    await database.db.$executeRaw`UPDATE account SET seen_at = ${moment}`;
+    expect(await database.db.$queryRaw`SELECT seen_at, extract(epoch FROM seen_at)::float8 AS epoch FROM account`).toEqual([{ seen_at: moment, epoch: moment.getTime() / 1000 }]);
+    await database.close();
+  });
+
+  test('a statement that runs too long is ended', async () => {
+    const database = await openDatabase({ ...settings(await server.createDatabase()), DB_STATEMENT_TIMEOUT: 200 }, log, source);
+    await expect(database.db.$queryRaw`SELECT pg_sleep(20)::text`).rejects.toThrow(/statement timeout/);
+    await database.close();
+  });
+
+  test('a server that crashes and comes back costs the work a few tries', async () => {
+    const database = await openDatabase(settings(await server.createDatabase()), log, source);
+    const work = Array.from({ length: 10 }, () => withRetry(async () => database.db.$queryRaw`SELECT pg_sleep(0.3)::text`, { attempts: 12 }));
+    await Promise.all([Promise.all(work), server.kill().then(() => server.restart())]);
+    await database.check();
+    await database.close();
+  });
+
+  test('a server that is not there is said at the start', async () => {
+    await expect(openDatabase(settings('postgresql://me:secret@127.0.0.1:1/nothing'), log, source)).rejects.toThrow(/Expected a Postgres at 127\.0\.0\.1:1\/nothing.*ECONNREFUSED/);
+  });
+});
+
+test('what is no transient fault is not tried again', async () => {
+  let tries = 0;
+  const work = () => withRetry(() => Promise.reject(new Error(`unique ${++tries}`)));
+  await expect(work()).rejects.toThrow('unique 1');
+  expect(isTransient(undefined)).toBe(false);
+});
