@@ -69,7 +69,7 @@ describe('a header decides before a pixel is decoded', () => {
 });
 
 describe('what is no pixel costs no memory', () => {
-  const zeroes = deflateSync(Buffer.alloc(300 * MB));
+  const zeroes = deflateSync(Buffer.alloc(300 * MB, 'a'));
   const named = (text: string, data: Buffer) => Buffer.concat([Buffer.from(text, 'latin1'), data]);
 
   test.each([
@@ -85,7 +85,7 @@ describe('what is no pixel costs no memory', () => {
   });
 
   test('5. a hundred zTXt chunks of 7.9 MB each are passed over', async () => {
-    const chunk = pngChunk('zTXt', named('a\0\0', deflateSync(Buffer.alloc(7.9 * MB))));
+    const chunk = pngChunk('zTXt', named('a\0\0', deflateSync(Buffer.alloc(7.9 * MB, 'a'))));
     const quiet = await freshChild();
     const { peakRssBytes } = await inspect(drawPng(64, 64, { extra: Array.from({ length: 100 }, () => chunk) }));
     expect(peakRssBytes - quiet).toBeLessThan(50 * MB);
@@ -110,6 +110,15 @@ describe('what is no pixel costs no memory', () => {
     const { icc, orientation, hasAlpha } = await sharp(stripPng(oriented)).metadata();
     expect({ icc: Boolean(icc), orientation, hasAlpha }).toEqual({ icc: true, orientation: 6, hasAlpha: true });
   });
+});
+
+test('a colour profile above 1 MB and EXIF above 64 KB go, smaller ones stay', () => {
+  const profile = (byteSize: number) => pngChunk('iCCP', Buffer.concat([Buffer.from('a\0\0', 'latin1'), deflateSync(Buffer.alloc(byteSize))]));
+  const strip = (chunk: Buffer) => stripPng(drawPng(8, 8, { extra: [chunk] })).toString('latin1');
+  expect(strip(profile(0.9 * MB))).toContain('iCCP');
+  expect(strip(profile(1.1 * MB))).not.toContain('iCCP');
+  expect(strip(pngChunk('eXIf', Buffer.alloc(65_536)))).toContain('eXIf');
+  expect(strip(pngChunk('eXIf', Buffer.alloc(65_537)))).not.toContain('eXIf');
 });
 
 describe('broken bytes', () => {
