@@ -125,7 +125,9 @@ function copyIndexed(source: Buffer, from: number, data: Uint8Array, to: number,
   for (let x = 0; x < width; x++) {
     const byte = source[from + Math.floor(x / perByte)] ?? 0;
     const color = ((byte >> (8 - bits - (x % perByte) * bits)) & mask) * 3;
-    data.set(palette.subarray(color, color + 3), to + x * 3);
+    data[to++] = palette[color] ?? 0;
+    data[to++] = palette[color + 1] ?? 0;
+    data[to++] = palette[color + 2] ?? 0;
   }
 }
 
