@@ -90,6 +90,13 @@ describe.each(['pglite', 'postgres'] as const)('a database on %s', (kind) => {
   });
 });
 
+test.each(['pglite', 'postgres'] as const)('every migration of Darkroom applies on %s', async (kind) => {
+  const url = kind === 'postgres' ? await server.createDatabase() : undefined;
+  const database = await openDatabase({ ...settings(url), DATA_DIR: join(folder, 'ours') }, log);
+  expect(await database.db.asset.count()).toBe(0);
+  await database.close();
+});
+
 describe('Postgres', () => {
   test('processes that start at once migrate an empty database once', async () => {
     const own = settings(await server.createDatabase());
