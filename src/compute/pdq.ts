@@ -14,8 +14,8 @@ const basis = Float64Array.from({ length: kept * side }, (_, k) => {
 /** Box filter along one axis: the mean of a window that is cut at the ends. */
 function boxFilter(from: Float32Array, to: Float32Array, lines: number, length: number, lineStep: number, step: number): void {
   const window = Math.floor((length + 127) / 128);
-  const ahead = Math.floor((window + 2) / 2);
-  const behind = window - ahead;
+  const ahead = Math.floor(window / 2);
+  const behind = window - ahead - 1;
   for (let line = 0; line < lines; line++) {
     const start = line * lineStep;
     let sum = 0;
