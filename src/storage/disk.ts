@@ -41,7 +41,10 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
         await write(temporary, body, info.byteSize, key);
         const firstMade = await mkdir(folder, { recursive: true });
         await rename(temporary, join(folder, name));
-        for (const older of await filesByAge(folder)) if (older !== name) await rm(join(folder, older), { force: true });
+        // Only what is older than ours: of two puts at once, each of another type, one has to stay.
+        const names = await filesByAge(folder);
+        const own = names.indexOf(name);
+        for (const older of own < 0 ? [] : names.slice(own + 1)) await rm(join(folder, older), { force: true });
         await syncFolders(folder, firstMade ? dirname(firstMade) : folder);
       } catch (error) {
         await rm(temporary, { force: true });
