@@ -53,7 +53,7 @@ async function listen(app: App): Promise<RunningServer> {
     schema,
     context: async ({ authorization, requestId }) => ({ app, requestId, viewer: await authenticate(config, authorization) }),
     expiresAt: ({ viewer }) => viewer.expiresAt,
-    routes: [serveFiles(app.storage, secret)],
+    routes: [serveFiles({ storage: app.storage, secret, log })],
     health: () => checkHealth(app),
   });
 }
