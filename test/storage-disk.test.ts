@@ -58,7 +58,7 @@ describe('storage: disk', () => {
     expect(await readdir(join(folder, 'crash/.incoming'))).toEqual(['fresh']);
   });
 
-  test('a crash between two types of one object leaves the newer', async () => {
+  test('of several types of one object the newest counts, and all go with it', async () => {
     const storage = await open('types');
     await mkdir(join(folder, 'types/a'), { recursive: true });
     for (const [name, seconds] of [['image%2Fpng', 1000], ['image%2Fwebp', 2000], ['image%2Favif', 1500]] as const) {
@@ -69,6 +69,7 @@ describe('storage: disk', () => {
     expect((await buffer(await storage.get('a'))).toString()).toBe('image%2Fwebp');
     await storage.delete(['a']);
     expect(await storage.stat('a')).toBeNull();
+    expect(await readdir(join(folder, 'types'))).toEqual(['.incoming']);
   });
 
   test('a store whose folder is gone says so', async () => {

@@ -41,10 +41,6 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
         await write(temporary, body, info.byteSize, key);
         const firstMade = await mkdir(folder, { recursive: true });
         await rename(temporary, join(folder, name));
-        // Only what is older than ours: of two puts at once, each of another type, one has to stay.
-        const names = await filesByAge(folder);
-        const own = names.indexOf(name);
-        for (const older of own < 0 ? [] : names.slice(own + 1)) await rm(join(folder, older), { force: true });
         await syncFolders(folder, firstMade ? dirname(firstMade) : folder);
       } catch (error) {
         await rm(temporary, { force: true });
@@ -127,7 +123,10 @@ async function syncFolders(from: string, upTo: string): Promise<void> {
   }
 }
 
-/** The files of an object, the newest first. There are two only after a crash while an object of another type was replaced. */
+/**
+ * The files of an object, the newest first; the others were replaced by one of another type. They stay until the delete, because of
+ * two puts at once each could remove the other's file. Keys are never reused, so it costs nothing.
+ */
 async function filesByAge(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(unless('ENOENT'));
   const names = (entries ?? []).filter((entry) => entry.isFile()).map((entry) => entry.name);
