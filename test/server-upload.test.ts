@@ -145,6 +145,21 @@ test('a client that hangs up inside a file leaves nothing behind', async () => {
   await nothingIsSpooled();
 });
 
+test('a client that hangs up before its viewer is known leaves nothing behind', async () => {
+  const before = door.state.credentials.length;
+  const socket = connect(door.port, '127.0.0.1');
+  socket.write(`POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer slow\r\nx-graphql-yoga-csrf: 1\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 500000\r\n\r\n${operations}`);
+  await until('a question for the viewer', () => door.state.credentials.length > before);
+  const answered = () => door.logText().split('Answered a request').length;
+  const answers = answered();
+  socket.destroy();
+  await until('a closed request', () => answered() > answers);
+  door.state.release();
+  // By the time a whole further upload is through, the first one's folder would be there.
+  await send(form([new File([bytes(3)], 'a')]));
+  await nothingIsSpooled();
+});
+
 test('a new process removes what a dead one left, and leaves alone what a living one uses', async () => {
   const spool = join(door.folder, 'spool', 'requests');
   const dead = join(spool, `${hostname()}.999999.left`);

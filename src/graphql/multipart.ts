@@ -133,6 +133,8 @@ function feed(request: IncomingMessage, parser: BusboyInstance, maxBytes: number
     };
     const brokenOff = () => fail(malformed('Expected a whole multipart body but the connection closed before its end'));
     const { field, file } = handlers(fail);
+    // The client may have left while we asked who it is; its request then says nothing more, not even that it closed.
+    if (request.destroyed) return brokenOff();
 
     parser
       .on('field', (name: string, text: string, _: boolean, truncated: boolean) => guarded(() => field(name, text, truncated)))
