@@ -82,9 +82,12 @@ export function createTestClient(url: string, token: string, viewer: string): Te
       async function* items() {
         try {
           for await (const { data, errors } of results) {
-            if (errors) throw Object.assign(new Error(errors[0]!.message), { extensions: errors[0]!.extensions });
+            if (errors) throw errors[0]!;
             yield data as any;
           }
+        } catch (error) {
+          // A refused subscription ends with its list of errors.
+          throw Array.isArray(error) ? error[0] : error;
         } finally {
           await end();
         }

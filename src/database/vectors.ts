@@ -29,8 +29,8 @@ export async function findVector(db: Client, assetId: string, model: VectorModel
 
 export interface Neighbour {
   assetId: string;
-  /** Cosine similarity, -1 to 1. */
-  cosine: number;
+  /** 1 − cosine similarity, 0 to 2. Kept as the database computed it: a cursor must find its place again to the last bit. */
+  distance: number;
 }
 
 export interface NearestQuery {
@@ -60,7 +60,7 @@ export async function findNearest(db: PrismaClient, query: NearestQuery): Promis
     Prisma.sql`image_vector.owner_id = ${ownerId}`,
     ...(except ? [Prisma.sql`image_vector.asset_id <> ${except}::uuid`] : []),
     ...(minCosine !== undefined ? [Prisma.sql`${distance} <= ${1 - minCosine}::float8`] : []),
-    ...(after ? [Prisma.sql`(${distance}, image_vector.asset_id) > (${1 - after.cosine}::float8, ${after.assetId}::uuid)`] : []),
+    ...(after ? [Prisma.sql`(${distance}, image_vector.asset_id) > (${after.distance}::float8, ${after.assetId}::uuid)`] : []),
     ...(where ? [where] : []),
   ];
   const select = (order: Prisma.Sql) => Prisma.sql`
@@ -68,21 +68,18 @@ export async function findNearest(db: PrismaClient, query: NearestQuery): Promis
     from image_vector join asset on asset.id = image_vector.asset_id
     where ${Prisma.join(conditions, ' and ')}
     order by ${order} limit ${limit}`;
-  const rows = (await isSmall(db, ownerId, model))
+  return (await isSmall(db, ownerId, model))
     ? // Adding zero hides the distance from the index.
-      await db.$queryRaw<Row[]>(select(Prisma.sql`${distance} + 0, image_vector.asset_id`))
+      await db.$queryRaw<Neighbour[]>(select(Prisma.sql`${distance} + 0, image_vector.asset_id`))
     : await db.$transaction(async (tx) => {
         await scanUntilFull(tx, limit);
-        return tx.$queryRaw<Row[]>(select(distance));
+        return tx.$queryRaw<Neighbour[]>(select(distance));
       });
-  return rows.map((row) => ({ assetId: row.assetId, cosine: 1 - row.distance }));
 }
-
-type Row = { assetId: string; distance: number };
 
 async function isSmall(db: Client, ownerId: string, model: VectorModel): Promise<boolean> {
   const [count] = await db.$queryRaw<{ vectors: bigint }[]>`
-    select count(*) as vectors from (select 1 from image_vector where owner_id = ${ownerId} and model = ${model} limit ${exactUpTo + 1}) some`;
+    select count(*) as vectors from (select 1 from image_vector where owner_id = ${ownerId} and model = ${model} limit ${exactUpTo + 1}) counted`;
   return Number(count!.vectors) <= exactUpTo;
 }
 

@@ -30,8 +30,8 @@ const SimilarImageConnection = builder.connectionObject(
   {
     name: 'SimilarImageEdge',
     fields: (t) => ({
-      score: t.float({ description: 'Cosine similarity of the embeddings: 1 for the same look, about 0.3 for two unrelated photographs.', resolve: (edge) => similarEdge(edge).cosine }),
-      distance: t.float({ description: '1 − score.', resolve: (edge) => 1 - similarEdge(edge).cosine }),
+      score: t.float({ description: 'Cosine similarity of the embeddings: 1 for the same look, about 0.3 for two unrelated photographs.', resolve: (edge) => similarEdge(edge).score }),
+      distance: t.float({ description: '1 − score.', resolve: (edge) => similarEdge(edge).distance }),
       hashDistance: t.int({ nullable: true, description: 'Different bits of the PDQ hashes, 0 to 256; null where a picture has too little detail for one.', resolve: (edge) => similarEdge(edge).hashDistance }),
       match: t.field({ type: MatchClassEnum, resolve: (edge) => similarEdge(edge).match }),
     }),
@@ -53,13 +53,13 @@ async function similarPage(likeness: Likeness, args: SimilarArguments, context: 
     limit: first + 1,
     minScore: args.minScore,
     filter: args.filter,
-    after: cursor && { cosine: cursor.value, assetId: cursor.id },
+    after: cursor && { distance: cursor.value, assetId: cursor.id },
   });
   const page = found.slice(0, first);
   const nodes = await loadImages(context, page.map((image) => image.assetId), queryFromInfo({ context, info, path: ['edges', 'node'] }));
   const edges = page.flatMap((image) => {
     const node = nodes.get(image.assetId);
-    return node ? [{ ...image, node, cursor: printCursor(image.cosine, image.assetId) }] : [];
+    return node ? [{ ...image, node, cursor: printCursor(image.distance, image.assetId) }] : [];
   });
   return { edges, pageInfo: { startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null, hasNextPage: found.length > first, hasPreviousPage: cursor !== undefined } };
 }

@@ -13,6 +13,8 @@ const similarCosine = 0.6;
 export type MatchClass = 'IDENTICAL' | 'NEAR_DUPLICATE' | 'SIMILAR' | 'RELATED';
 
 export interface SimilarImage extends Neighbour {
+  /** Cosine similarity, -1 to 1. */
+  score: number;
   match: MatchClass;
   /** Hamming distance of the PDQ hashes, 0 to 256; null where a hash says nothing because the picture has too little detail. */
   hashDistance: number | null;
@@ -56,7 +58,8 @@ export async function findSimilar(
   const comparisons = await compareHashes(db, likeness, neighbours.map((neighbour) => neighbour.assetId));
   return neighbours.map((neighbour) => {
     const { sha256, hashDistance } = comparisons.get(neighbour.assetId) ?? { sha256: null, hashDistance: null };
-    return { ...neighbour, hashDistance, match: classify(neighbour.cosine, sha256 === likeness.sha256, hashDistance) };
+    const score = 1 - neighbour.distance;
+    return { ...neighbour, score, hashDistance, match: classify(score, sha256 === likeness.sha256, hashDistance) };
   });
 }
 

@@ -1,0 +1,164 @@
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { drawSample, sampleNames } from '../../src/compute/draw.ts';
+import { startTestApp, type TestApp } from '../app.ts';
+import type { TestClient } from '../client.ts';
+
+let darkroom: TestApp;
+let client: TestClient;
+let images: Map<string, string>;
+
+beforeAll(async () => {
+  darkroom = await startTestApp();
+  client = await darkroom.client();
+  images = await client.uploadAndAnalyze(await Promise.all(sampleNames.map(async (name) => ({ name, bytes: await drawSample(name, { width: 400 }) }))));
+}, 120_000);
+afterAll(() => darkroom.stop());
+
+interface Edge {
+  score: number;
+  cursor: string;
+  match: string;
+  hashDistance: number | null;
+  matchedBy: string[];
+  highlight: string | null;
+  node: { id: string; filename: string };
+}
+
+const search = async (variables: object): Promise<{ totalCount: number; edges: Edge[]; pageInfo: { hasNextPage: boolean; endCursor: string }; facets: Record<string, { value: string; count: number }[]> }> =>
+  (
+    await client.get(
+      `query ($query: String, $filter: ImageFilter, $orderBy: ImageOrder, $first: Int, $after: String) {
+        searchImages(query: $query, filter: $filter, orderBy: $orderBy, first: $first, after: $after) {
+          totalCount pageInfo { hasNextPage endCursor } edges { score cursor matchedBy highlight node { id filename } }
+          facets { tags { value count } colors { value count } formats { value count } orientations { value count } } } }`,
+      variables,
+    )
+  ).searchImages;
+const names = ({ edges }: { edges: Edge[] }) => edges.map((edge) => edge.node.filename);
+
+test('a search by words finds the picture that is named so, first, and says where the words were', async () => {
+  const found = await search({ query: 'red car' });
+  expect(names(found).slice(0, 2).sort()).toEqual(['red-car-small-copy.webp', 'red-car.jpg']);
+  expect(found.edges[0]!.matchedBy).toContain('FILENAME');
+  expect(found.edges[0]!.highlight).toMatch(/\*\*/);
+  expect(names(await search({ query: 'sailing boats' }))).toEqual(['sailing-boat.webp']);
+  expect(names(await search({ query: 'chequer' }))).toEqual(['chequerboard-black-white.png']);
+  expect(names(await search({ query: 'mountains -mirrored' }))).toEqual(['snowy-mountains.jpg']);
+  expect(names(await search({ query: '"street lights" or mug' })).sort()).toEqual(['blurred-street-lights.jpg', 'yellow-mug-on-white.jpg']);
+});
+
+test('a text inside a picture that could be read is found', async () => {
+  const { image } = await client.get('query ($id: ID!) { image(id: $id) { analysis { codes { format text } tags { name } } } }', { id: images.get('qr-code-poster.png') });
+  expect(image.analysis.codes[0].format).toMatch(/QR/i);
+  const word = (/[a-z]{4,}/i.exec(image.analysis.codes[0].text.replace(/^\w+:\/\//, '')) ?? [])[0];
+  expect(names(await search({ query: word }))).toContain('qr-code-poster.png');
+});
+
+test('a search by colour ranks by how much of the picture has it', async () => {
+  const red = await search({ filter: { color: { near: '#c8201e' } } });
+  expect(names(red)[0]).toMatch(/^red-car/);
+  expect(red.edges[0]!.matchedBy).toEqual(['COLOR']);
+  const scores = red.edges.map((edge) => edge.score);
+  expect(scores).toEqual([...scores].sort((a, b) => b - a));
+  expect(names(await search({ filter: { color: { near: 'white', minShare: 0.5 } } }))).toEqual(expect.arrayContaining(['text-page.png']));
+  expect((await search({ query: 'car', filter: { color: { near: '#c8201e' } } })).edges[0]!.node.filename).toMatch(/^red-car/);
+});
+
+test('facts filter, and every total and facet counts what really matches', async () => {
+  const all = await search({ first: 100 });
+  expect(all.totalCount).toBe(images.size);
+  expect(all.edges).toHaveLength(images.size);
+  for (const { value, count } of all.facets.formats!) expect((await search({ filter: { format: [value] } })).totalCount).toBe(count);
+  for (const { value, count } of all.facets.orientations!) expect((await search({ filter: { orientation: [value] } })).totalCount).toBe(count);
+  for (const { value, count } of all.facets.tags!.slice(0, 5)) expect((await search({ filter: { tags: [value] } })).totalCount).toBe(count);
+  expect((await search({ filter: { tags: ['no such tag'] } })).totalCount).toBe(0);
+  expect((await search({ filter: { createdAt: { from: '2100-01-01T00:00:00Z' } } })).totalCount).toBe(0);
+  const wide = await search({ filter: { width: { from: 400 }, analyzed: true } });
+  expect(wide.totalCount).toBeGreaterThan(0);
+});
+
+test('cursors lead through every page to the last, in every order, none twice and none missing', async () => {
+  for (const variables of [{}, { orderBy: 'OLDEST' }, { orderBy: 'LARGEST' }, { orderBy: 'SMALLEST' }, { filter: { color: { near: 'gray', minShare: 0 } } }, { query: 'jpg' }]) {
+    const whole = names(await search({ ...variables, first: 100 }));
+    const walked: string[] = [];
+    let after: string | undefined;
+    for (let page = await search({ ...variables, first: 3 }); ; page = await search({ ...variables, first: 3, after })) {
+      walked.push(...names(page));
+      if (!page.pageInfo.hasNextPage) break;
+      after = page.pageInfo.endCursor;
+    }
+    expect(walked).toEqual(whole);
+    expect(new Set(walked).size).toBe(walked.length);
+  }
+  const backwards = await client.get('{ images(last: 3) { nodes { filename } } }');
+  const oldest = names(await search({ orderBy: 'OLDEST', first: 3 }));
+  expect(backwards.images.nodes.map((node: { filename: string }) => node.filename)).toEqual(oldest.reverse());
+});
+
+test('a page that is too large is refused, never cut', async () => {
+  const { errors } = await client.ask('{ images(first: 500) { totalCount } }');
+  expect(errors?.[0]).toMatchObject({ message: 'Expected first between 0 and 100 but received 500', extensions: { code: 'INVALID_INPUT' } });
+});
+
+const similarQuery = `query ($to: SimilarToInput!, $minScore: Float, $filter: ImageFilter, $first: Int, $after: String) {
+  similarImages(to: $to, minScore: $minScore, filter: $filter, first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor } edges { score distance hashDistance match cursor node { id filename } } } }`;
+const similar = async (name: string, variables: object = {}): Promise<{ edges: Edge[]; pageInfo: { hasNextPage: boolean; endCursor: string } }> =>
+  (await client.get(similarQuery, { to: { imageId: images.get(name) }, ...variables })).similarImages;
+
+test('the copy of a picture is the most similar one, as a near-duplicate with a score', async () => {
+  for (const [one, other] of [['red-car.jpg', 'red-car-small-copy.webp'], ['sunset-over-the-sea.jpg', 'sunset-over-the-sea-brighter.jpg'], ['snowy-mountains.jpg', 'snowy-mountains-mirrored.jpg']] as const) {
+    const [first, second] = (await similar(one)).edges;
+    expect(first).toMatchObject({ match: 'NEAR_DUPLICATE', node: { filename: other } });
+    expect(first!.score).toBeGreaterThan(0.85);
+    expect(second!.score).toBeLessThan(first!.score);
+    expect(second!.match).not.toBe('NEAR_DUPLICATE');
+  }
+});
+
+test('minScore cuts, cursors go on, and filters hold for similar images too', async () => {
+  const whole = (await similar('red-car.jpg', { first: 100 })).edges;
+  expect(whole).toHaveLength(images.size - 1);
+  expect((await similar('red-car.jpg', { minScore: 0.9 })).edges.map((edge) => edge.node.filename)).toEqual(whole.filter((edge) => edge.score >= 0.9).map((edge) => edge.node.filename));
+  const walked: string[] = [];
+  let page = await similar('red-car.jpg', { first: 4 });
+  for (;;) {
+    walked.push(...names(page));
+    if (!page.pageInfo.hasNextPage) break;
+    page = await similar('red-car.jpg', { first: 4, after: page.pageInfo.endCursor });
+  }
+  expect(walked).toEqual(whole.map((edge) => edge.node.filename));
+  const pngs = names(await similar('red-car.jpg', { filter: { format: ['PNG'] } }));
+  expect(pngs.every((name) => name.endsWith('.png'))).toBe(true);
+});
+
+test('a file that is not stored is compared, and stays unstored', async () => {
+  const original = await drawSample('night-city.jpg', { width: 400 });
+  const ask = async (bytes: Buffer) => (await client.send(similarQuery, [{ name: 'x', bytes }], { to: { file: null } }, 'to.file')).data.similarImages.edges as Edge[];
+  expect((await ask(original))[0]).toMatchObject({ match: 'IDENTICAL', node: { filename: 'night-city.jpg' } });
+  const edited = await sharp(original).resize(300).modulate({ brightness: 1.1 }).webp({ quality: 60 }).toBuffer();
+  expect((await ask(edited))[0]).toMatchObject({ match: 'NEAR_DUPLICATE', node: { filename: 'night-city.jpg' } });
+  expect((await client.get('{ images { totalCount } }')).images.totalCount).toBe(images.size);
+  const { errors } = await client.send(similarQuery, [{ name: 'x', bytes: Buffer.from('<svg/>') }], { to: { file: null } }, 'to.file');
+  expect(errors?.[0]?.extensions.code).toBe('UNSUPPORTED_TYPE');
+});
+
+test('near-duplicates form groups, and an image knows its own', async () => {
+  const { duplicateGroups } = await client.get('{ duplicateGroups { totalCount nodes { size images { filename } } } }');
+  const groups = duplicateGroups.nodes.map((group: { images: { filename: string }[] }) => group.images.map((image) => image.filename).sort());
+  expect(groups).toEqual(expect.arrayContaining([['red-car-small-copy.webp', 'red-car.jpg'], ['sunset-over-the-sea-brighter.jpg', 'sunset-over-the-sea.jpg'], ['snowy-mountains-mirrored.jpg', 'snowy-mountains.jpg']]));
+  expect(duplicateGroups.totalCount).toBe(groups.length);
+  const { image } = await client.get('query ($id: ID!) { image(id: $id) { duplicates { size } similar(first: 1) { edges { match node { filename } } } } }', { id: images.get('red-car.jpg') });
+  expect(image).toEqual({ duplicates: { size: 2 }, similar: { edges: [{ match: 'NEAR_DUPLICATE', node: { filename: 'red-car-small-copy.webp' } }] } });
+  expect((await client.get('query ($id: ID!) { image(id: $id) { duplicates { size } } }', { id: images.get('text-page.png') })).image.duplicates).toBeNull();
+});
+
+test('hostile searches are searches: escaped, capped, and answered', async () => {
+  for (const query of ['%', '_', '\\', "'; drop table asset; --", '!!!', '& | ! ( )', ':*', '"', '   ', 'a'.repeat(500)]) {
+    expect((await client.ask('query ($query: String) { searchImages(query: $query) { totalCount edges { matchedBy highlight } } }', { query })).errors, query).toBeUndefined();
+  }
+  expect((await client.ask('query ($query: String) { searchImages(query: $query) { totalCount } }', { query: 'a'.repeat(100_000) })).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
+  expect((await client.ask('{ searchImages(filter: { color: { near: "reddish" } }) { totalCount } }')).errors?.[0]?.message).toMatch(/CSS colour.*"reddish"/);
+  expect((await client.ask('{ images(after: "nonsense") { edges { cursor } } }')).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
+});
