@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SqlDriverAdapter } from '@prisma/driver-adapter-utils';
+import type { SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { applyMigrations, migrationStatus } from '../src/database/migrate.ts';
 import type { SchemaSource } from '../src/database/migrations.ts';
@@ -63,6 +63,20 @@ test('a migration that fails is named, leaves nothing behind and runs again once
   await write('20260102000000_broken', 'CREATE TABLE second (id int);\n');
   expect(await applyMigrations(adapter, source)).toEqual(['20260102000000_broken']);
   expect(await migrationStatus(adapter, source)).toMatchObject({ pending: [], unfinished: [] });
+});
+
+test('a process that dies right after the script of a migration has applied it', async () => {
+  let isOver = false;
+  const dying: SqlDriverAdapter = Object.assign(Object.create(adapter) as SqlDriverAdapter, {
+    executeScript: async (script: string) => {
+      await adapter.executeScript(script);
+      isOver = true;
+    },
+    queryRaw: (query: SqlQuery) => (isOver ? Promise.reject(new Error('the process died here')) : adapter.queryRaw(query)),
+  });
+  await expect(applyMigrations(dying, source)).rejects.toThrow();
+  expect(await migrationStatus(adapter, source)).toMatchObject({ applied: ['20260101000000_first'], pending: [], unfinished: [] });
+  expect(await applyMigrations(adapter, source)).toEqual([]);
 });
 
 test('an applied migration that was changed is refused by its name; other line ends are no change', async () => {

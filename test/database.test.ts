@@ -106,6 +106,23 @@ describe('Postgres', () => {
     await Promise.all(opened.map((database) => database.close()));
   });
 
+  test('a process that starts while another migrates waits for it, and takes its work for no failure', async () => {
+    const own = settings(await server.createDatabase());
+    const slow = { ...source, migrationsFolder: join(folder, 'slow') };
+    await mkdir(join(slow.migrationsFolder, '20260101000000_slow'), { recursive: true });
+    await writeFile(join(slow.migrationsFolder, '20260101000000_slow/migration.sql'), 'CREATE TABLE slow (id int); SELECT pg_sleep(1);');
+
+    const first = openDatabase(own, log, slow);
+    const client = new pg.Client({ connectionString: own.DATABASE_URL });
+    await client.connect();
+    const isMigrating = () => client.query('SELECT 1 FROM _prisma_migrations').then(({ rowCount }) => rowCount === 1, () => false);
+    for (const deadline = Date.now() + 10_000; !(await isMigrating()); ) expect(Date.now()).toBeLessThan(deadline);
+    const second = await openDatabase(own, log, slow);
+    expect((await client.query('SELECT finished_at IS NOT NULL AS finished, rolled_back_at FROM _prisma_migrations')).rows).toEqual([{ finished: true, rolled_back_at: null }]);
+    await client.end();
+    await Promise.all([(await first).close(), second.close()]);
+  });
+
   test('a moment is the same one although the server has another time zone', async () => {
     const url = await server.createDatabase();
     const client = new pg.Client({ connectionString: url });
