@@ -37,7 +37,7 @@ describe('queue: redis, when Redis fails', () => {
   test('while Redis is down a ring is refused within a second, and so is a count', async () => {
     const queue = await beeQueue(redis, 'down', log);
     await server.kill();
-    await until('the outage to be noticed', () => !redis.isUp());
+    await until('the outage to be noticed', () => redis.commands.status !== 'ready');
     const start = Date.now();
     await expect(queue.ring({ jobId: 'one', attempt: 0 })).rejects.toThrow('out of reach');
     await expect(queue.depth()).rejects.toThrow('out of reach');
@@ -86,7 +86,7 @@ describe('queue: redis, when Redis fails', () => {
     await expectFullStrength(queue, held);
     for (const forget of [false, true]) {
       await server.kill();
-      await until('the outage to be noticed', () => !redis.isUp());
+      await until('the outage to be noticed', () => redis.commands.status !== 'ready');
       if (forget) await rm(join(folder, 'appendonlydir'), { recursive: true });
       await server.restart();
       await expectFullStrength(queue, held);
@@ -101,7 +101,7 @@ describe('queue: redis, when Redis fails', () => {
     await ringMany(queue, 30);
     await until('twenty at a time', () => held.running === 20);
     await server.kill();
-    await until('the outage to be noticed', () => !redis.isUp());
+    await until('the outage to be noticed', () => redis.commands.status !== 'ready');
     held.letGo();
     await server.restart();
     await until('the handlers to end', () => {
@@ -185,7 +185,7 @@ describe('queue: redis, when Redis fails', () => {
     await ringMany(queue, 2);
     await until('two to run', () => held.running === 2);
     await server.kill();
-    await until('the outage to be noticed', () => !redis.isUp());
+    await until('the outage to be noticed', () => redis.commands.status !== 'ready');
     held.open();
     const start = Date.now();
     await queue.close(300);

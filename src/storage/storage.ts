@@ -19,7 +19,10 @@ export interface SignOptions {
  * Every sibling passes `test/storage.test.ts`.
  */
 export interface Storage {
-  /** Stores the bytes whole or not at all: a crash or an error half-way leaves under the key what was there before. Rejects when more or fewer bytes come than announced. */
+  /**
+   * Stores the bytes whole or not at all: a crash or an error half-way leaves under the key what was there before. Rejects when
+   * more or fewer bytes come than announced. Of two puts under one key the last wins; of two of different types, one of them.
+   */
   put(key: string, body: Readable | Uint8Array, info: ObjectInfo): Promise<void>;
   /** The bytes, or `range` of them (both ends included). Rejects with `ObjectMissing` before the first byte. */
   get(key: string, range?: { start: number; end: number }): Promise<Readable>;
