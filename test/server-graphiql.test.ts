@@ -36,7 +36,7 @@ const schema = createSchema<Visitor>({
     Mutation: {
       uploadImages: (_source, { files }: { files: SpooledFile[] }) => ({
         results: files.map(({ filename, byteSize }, index) => byteSize > 100
-          ? { index, filename, code: 'TOO_LARGE', message: `Expected at most 100 bytes but received ${byteSize}.`, hint: 'Make it smaller.' }
+          ? { index, filename, code: 'TOO_LARGE', message: `Expected at most 100 bytes but received ${byteSize}`, hint: 'Make it smaller' }
           : { index, filename, alreadyStored: index > 0, image: { id: `image-${index}`, width: 3, height: 4, url: { url: '/files/x' } }, jobs: [{ id: `job-${index}`, status: 'PENDING' }] }),
       }),
     },
@@ -124,7 +124,7 @@ describe.skipIf(!existsSync(browserPath))('in a browser', () => {
     await page.click('#upload .act');
     await page.waitForSelector('#upload li');
     expect(await page.locator('#upload li').allTextContents()).toEqual([
-      'beach.jpg is stored open image-0', 'red <b>car.png was already here open image-1', 'huge.tiff Expected at most 100 bytes but received 500. Make it smaller. ',
+      'beach.jpg is stored open similar image-0', 'red <b>car.png was already here open similar image-1', 'huge.tiff Expected at most 100 bytes but received 500. Make it smaller. ',
     ]);
     expect(await page.textContent('#upload [role=status]')).toBe('2 of 3 pictures stored, 2 jobs started');
 

@@ -1,6 +1,6 @@
 import SchemaBuilder from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
-import RelayPlugin, { encodeGlobalID } from '@pothos/plugin-relay';
+import RelayPlugin, { decodeGlobalID, encodeGlobalID } from '@pothos/plugin-relay';
 import { DateTimeResolver, JSONResolver, URLResolver } from 'graphql-scalars';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
@@ -37,6 +37,13 @@ export const builder = new SchemaBuilder<{
   prisma: { client: ({ app }) => app.db, dmmf: getDatamodel(), onUnusedQuery: null },
   relay: {
     cursorType: 'String',
+    decodeGlobalID: (id) => {
+      try {
+        return decodeGlobalID(id);
+      } catch (error) {
+        throw new UserError('INVALID_INPUT', `Expected an id that this API gave but received "${id.slice(0, 60)}"`, { cause: error });
+      }
+    },
     nodesOnConnection: { description: 'The nodes of this page, without their edges.' },
     pageInfoTypeOptions: { description: 'Where this page stands among the others.' },
     nodeTypeOptions: { description: 'Anything with an id of its own.' },

@@ -33,10 +33,11 @@ mutation Upload($files: [File!]!, $options: UploadOptions) {
   variables: { files: [], options: { run: ['ANALYZE'], tags: [] } },
 };
 
-/** Its variable `jobIds` is filled in by the upload bar. */
+/** Its variable `jobIds` is filled in by the upload bar; without it everything that happens is shown. */
 export const watchExample: Example = {
   title: 'Watch',
-  query: `# Every event of these jobs from their beginning, then live; ends when all of them have ended.
+  query: `# Press play, then upload pictures: every event of their jobs appears here, live.
+# With jobIds: every event of these jobs from their beginning, until all of them have ended.
 subscription Watch($jobIds: [ID!]) {
   jobEvents(jobIds: $jobIds) {
     cursor
@@ -52,7 +53,7 @@ subscription Watch($jobIds: [ID!]) {
   }
 }
 `,
-  variables: { jobIds: [] },
+  variables: { jobIds: null },
 };
 
 const searchExample: Example = {
@@ -82,9 +83,10 @@ query Search($words: String, $filter: ImageFilter) {
   variables: { words: '', filter: { color: { near: '#cc0000', minShare: 0.05 } } },
 };
 
-const similarExample: Example = {
+/** Its variable `imageId` is filled in by the upload bar. */
+export const similarExample: Example = {
   title: 'Similar',
-  query: `# Put the id of an uploaded image into the variables.
+  query: `# The id comes from an upload (the bar above has a link for it) or from the tab Search.
 query Similar($imageId: ID!) {
   similarImages(to: { imageId: $imageId }, minScore: 0.5, first: 20) {
     edges {

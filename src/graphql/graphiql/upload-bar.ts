@@ -77,23 +77,22 @@ export const uploadBarScript = /* JS */ `
       picker.dispatchEvent(new Event('change'));
     });
     find('.close').addEventListener('click', () => { outcome.hidden = true; });
-    find('.watch').addEventListener('click', () => {
-      // GraphiQL keeps its tabs here and reads them when the page opens.
+    // GraphiQL keeps its tabs in localStorage and reads them when the page opens.
+    const openTab = (example, variables) => {
       const kept = JSON.parse(localStorage.getItem('graphiql:tabState') ?? '{"tabs":[]}');
-      let place = kept.tabs.findIndex((tab) => tab.operationName === 'Watch' || /subscription Watch\\b/.test(tab.query ?? ''));
-      if (place < 0) place = kept.tabs.push({ id: crypto.randomUUID(), hash: '', title: 'Watch', operationName: 'Watch', query: darkroom.watch.query, headers: null, response: null }) - 1;
-      kept.tabs[place].variables = JSON.stringify({ jobIds }, null, 2);
-      kept.tabs[place].response = null;
-      const { query, variables } = kept.tabs[place];
+      let place = kept.tabs.findIndex((tab) => tab.operationName === example.title);
+      if (place < 0) place = kept.tabs.push({ id: crypto.randomUUID(), hash: '', title: example.title, operationName: example.title, query: example.query, headers: null, response: null }) - 1;
+      Object.assign(kept.tabs[place], { variables: JSON.stringify(variables, null, 2), response: null });
       Object.assign(kept, { activeTabIndex: place });
-      const write = () => {
+      const tab = kept.tabs[place];
+      addEventListener('pagehide', () => {
         localStorage.setItem('graphiql:tabState', JSON.stringify(kept));
-        localStorage.setItem('graphiql:query', query);
-        localStorage.setItem('graphiql:variables', variables);
-      };
-      addEventListener('pagehide', write);
+        localStorage.setItem('graphiql:query', tab.query);
+        localStorage.setItem('graphiql:variables', tab.variables);
+      });
       location.assign(location.pathname);
-    });
+    };
+    find('.watch').addEventListener('click', () => openTab(darkroom.watch, { jobIds }));
 
     // The tab as it was edited last; the example where that cannot be sent.
     const operation = () => {
@@ -117,7 +116,12 @@ export const uploadBarScript = /* JS */ `
         link.setAttribute('aria-label', 'Open ' + name);
         item.append(link, ' ');
       }
-      if (image?.id) item.append(Object.assign(document.createElement('code'), { textContent: image.id }));
+      if (image?.id) {
+        const similar = Object.assign(document.createElement('a'), { href: '#', textContent: 'similar' });
+        similar.setAttribute('aria-label', 'Find pictures similar to ' + name);
+        similar.addEventListener('click', (event) => { event.preventDefault(); openTab(darkroom.similar, { imageId: image.id }); });
+        item.append(similar, ' ', Object.assign(document.createElement('code'), { textContent: image.id }));
+      }
       list.append(item);
     };
     const show = ({ data, errors = [] }) => {
@@ -125,7 +129,7 @@ export const uploadBarScript = /* JS */ `
       const results = data?.uploadImages?.results ?? [];
       for (const { filename, image, alreadyStored, message, hint } of results) {
         if (image) line(true, filename, alreadyStored ? 'was already here' : 'is stored', image);
-        else line(false, filename, message + (hint ? ' ' + hint : ''));
+        else line(false, filename, message + (hint ? '. ' + hint : '') + '.');
       }
       for (const { message } of errors) line(false, 'The request was refused.', message);
       jobIds = results.flatMap(({ jobs }) => jobs ?? []).map(({ id }) => id);
