@@ -96,6 +96,7 @@ function contradictions(config: Config): string[] {
   }
   if (config.JOB_HARD_TIMEOUT <= config.JOB_TIMEOUT) problems.push('JOB_HARD_TIMEOUT must be longer than JOB_TIMEOUT');
   if (config.UPLOAD_MIN_SIDE > config.UPLOAD_MAX_SIDE) problems.push('UPLOAD_MIN_SIDE must not be above UPLOAD_MAX_SIDE');
+  if (config.UPLOAD_MAX_BYTES > 2_000_000_000) problems.push('UPLOAD_MAX_BYTES must not be above 2GB');
   for (const name of ['JOB_CONCURRENCY', 'COMPUTE_PROCESSES', 'UPLOAD_MAX_FILES', 'JOB_MAX_FAILURES'] as const) {
     if (config[name] < 1) problems.push(`${name} must be at least 1`);
   }

@@ -6,7 +6,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
-import { UserError } from '../errors.ts';
+import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
 import { SpooledFile } from './multipart.ts';
 
 /** What every resolver gets: the program, who is asking, and the id that finds this request in the log. */
@@ -76,6 +76,11 @@ builder.scalarType('File', {
       hint: 'Send the request as multipart/form-data with the fields "operations" and "map", as upload clients for Apollo and urql do',
     });
   },
+});
+
+export const ErrorCodeEnum = builder.enumType('ErrorCode', {
+  description: 'What is wrong with a request; the same codes stand in `extensions.code` of errors. The list is closed.',
+  values: Object.fromEntries(Object.entries(errorCodes).map(([code, description]) => [code, { description }])) as Record<ErrorCode, { description: string }>,
 });
 
 builder.queryType({ description: 'Everything that can be asked. All of it is about what belongs to the viewer.' });

@@ -139,20 +139,27 @@ builder.prismaObjectField(Image, 'duplicates', (t) =>
   }),
 );
 
+const DuplicateGroupConnection = builder.connectionObject(
+  {
+    type: DuplicateGroupRef,
+    name: 'DuplicateGroupConnection',
+    fields: (t) => ({ totalCount: t.int({ description: 'Of all pages together.', resolve: (page) => (page as unknown as { totalCount: number }).totalCount }) }),
+  },
+  { name: 'DuplicateGroupEdge' },
+);
+
 builder.queryField('duplicateGroups', (t) =>
-  t.connection(
-    {
-      type: DuplicateGroupRef,
-      description: 'Groups of near-duplicates among the viewer\'s images, in the order of their oldest image.',
-      resolve: async (_root, args, { app, viewer }) => {
-        checkPage(args);
-        const groups = await findDuplicateGroups(app, viewer);
-        const { page, cursorOf, hasNextPage } = pageOfGroups(groups, { first: args.first ?? defaultPageSize, after: args.after });
-        const edges = page.map((node) => ({ node, cursor: cursorOf(node) }));
-        return { edges, totalCount: groups.length, pageInfo: { startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null, hasNextPage, hasPreviousPage: Boolean(args.after) } };
-      },
+  t.field({
+    type: DuplicateGroupConnection,
+    description: 'Groups of near-duplicates among the viewer\'s images, in the order of their oldest image.',
+    args: { first: similarArgs.first, after: similarArgs.after },
+    resolve: async (_root, args, { app, viewer }) => {
+      checkPage(args);
+      const groups = await findDuplicateGroups(app, viewer);
+      const { page, cursorOf, hasNextPage } = pageOfGroups(groups, { first: args.first ?? defaultPageSize, after: args.after });
+      const edges = page.map((node) => ({ node, cursor: cursorOf(node) }));
+      const pageInfo = { startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null, hasNextPage, hasPreviousPage: Boolean(args.after) };
+      return { edges, totalCount: groups.length, pageInfo } as never;
     },
-    { name: 'DuplicateGroupConnection', fields: (connection) => ({ totalCount: connection.int({ resolve: (page) => (page as unknown as { totalCount: number }).totalCount }) }) },
-    { name: 'DuplicateGroupEdge' },
-  ),
+  }),
 );

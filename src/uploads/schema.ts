@@ -4,8 +4,8 @@ import { cleanTags } from '../assets/tags.ts';
 import { Image, ImageFormatEnum } from '../assets/schema.ts';
 import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
 import type { Asset } from '../database/generated/client.ts';
-import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
-import { builder, globalId, rowId } from '../graphql/builder.ts';
+import { UserError } from '../errors.ts';
+import { builder, ErrorCodeEnum, globalId, rowId } from '../graphql/builder.ts';
 import { cancelJobsOf } from '../jobs/cancel.ts';
 import { startJob } from '../jobs/start.ts';
 import { Job } from '../jobs/types.ts';
@@ -22,11 +22,6 @@ const UploadOptions = builder.inputType('UploadOptions', {
     metadata: t.field({ type: 'JSON', description: 'Kept with every image; at most 16 KB.' }),
     keepLocation: t.boolean({ defaultValue: false, description: 'Keep the GPS position that the camera wrote. Without it no one learns where a picture was taken.' }),
   }),
-});
-
-export const ErrorCodeEnum = builder.enumType('ErrorCode', {
-  description: 'What is wrong with a request; the same codes stand in `extensions.code` of errors. The list is closed.',
-  values: Object.fromEntries(Object.entries(errorCodes).map(([code, description]) => [code, { description }])) as Record<ErrorCode, { description: string }>,
 });
 
 interface Stored {
