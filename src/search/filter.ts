@@ -39,13 +39,21 @@ export function colorWish({ color }: ImageFilter): ColorWish | null {
   return { lab, minShare };
 }
 
+/** Beyond three sigma a palette colour adds less than 1.2 % of its share: not worth reading. */
+const reach = 3 * colorTolerance;
+
 /**
- * How much of the picture `asset` has a colour, 0 to 1: the sum over its palette of share × exp(−d² / 2σ²), with d the distance in
- * OKLab and σ = 0.07. A soft area ranks far better than the nearest palette colour (nDCG@20 .98 against .52 on 1,500 photographs).
+ * How much of each picture has a colour, 0 to 1, as rows (asset_id, score): the sum over its palette of share × exp(−d² / 2σ²), with
+ * d the distance in OKLab and σ = 0.07. A soft area ranks far better than the nearest palette colour (nDCG@20 .98 against .52 on
+ * 1,500 photographs). Pictures without anything near the colour have no row.
  */
-export function colorScore({ lab: [l, a, b] }: ColorWish): Prisma.Sql {
-  const squared = Prisma.sql`(power(color.l - ${l}::float8, 2) + power(color.a - ${a}::float8, 2) + power(color.b - ${b}::float8, 2))`;
-  return Prisma.sql`(select least(1, coalesce(sum(color.share * exp(-${squared} / ${2 * colorTolerance ** 2}::float8)), 0))::float8 from image_color color where color.asset_id = asset.id)`;
+export function colorScores(ownerId: string, { lab: [l, a, b] }: ColorWish): Prisma.Sql {
+  const squared = Prisma.sql`(power(l - ${l}::float8, 2) + power(a - ${a}::float8, 2) + power(b - ${b}::float8, 2))`;
+  const near = (column: Prisma.Sql, value: number) => Prisma.sql`${column} between ${value - reach}::real and ${value + reach}::real`;
+  return Prisma.sql`
+    select asset_id, least(1, sum(share * exp(-${squared} / ${2 * colorTolerance ** 2}::float8)))::float8 as score from image_color
+    where owner_id = ${ownerId} and ${near(Prisma.sql`l`, l)} and ${near(Prisma.sql`a`, a)} and ${near(Prisma.sql`b`, b)}
+    group by asset_id`;
 }
 
 const range = <Value extends number | Date>(column: Prisma.Sql, cast: Prisma.Sql, wish: Range<Value> | null | undefined) => [
@@ -73,7 +81,7 @@ export function imageConditions(ownerId: string, filter: ImageFilter): Prisma.Sq
     ...range(Prisma.sql`asset.created_at`, Prisma.sql`::timestamptz`, filter.createdAt),
     ...range(Prisma.sql`asset.taken_at`, Prisma.sql`::timestamptz`, filter.takenAt),
     ...(filter.analyzed != null ? [Prisma.sql`${filter.analyzed} = exists (select 1 from analysis where analysis.asset_id = asset.id)`] : []),
-    ...(color ? [Prisma.sql`${colorScore(color)} >= ${color.minShare}::float8`] : []),
+    ...(color && color.minShare > 0 ? [Prisma.sql`asset.id in (select asset_id from (${colorScores(ownerId, color)}) near_color where score >= ${color.minShare}::float8)`] : []),
   ];
   return Prisma.join(conditions, ' and ');
 }

@@ -2,7 +2,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { Prisma } from '../database/generated/client.ts';
 import { parseCursor, printCursor } from '../keyset.ts';
-import { colorScore, colorWish, imageConditions, type ImageFilter } from './filter.ts';
+import { colorScores, colorWish, imageConditions, type ImageFilter } from './filter.ts';
 import { wordsQuery, wordsScore } from './words.ts';
 
 export interface ImageSearch {
@@ -33,14 +33,19 @@ export interface FoundImage {
 function plan(viewer: Viewer, { query, filter, order }: ImageSearch) {
   const words = wordsQuery(query);
   const color = colorWish(filter ?? {});
-  const score =
-    words && color ? Prisma.sql`sqrt(${wordsScore(words)} * ${colorScore(color)})` : words ? wordsScore(words) : color ? colorScore(color) : Prisma.sql`null::float8`;
+  const colorScore = Prisma.sql`coalesce(color.score, 0)`;
+  const score = words && color ? Prisma.sql`sqrt(${wordsScore(words)} * ${colorScore})` : words ? wordsScore(words) : color ? colorScore : Prisma.sql`null::float8`;
   const wished = orders[order ?? 'RELEVANCE'];
   const sort = wished ?? (words || color ? { by: score, cast: Prisma.sql`::float8`, direction: 'desc' as const } : orders.NEWEST);
-  const source = words ? Prisma.sql`asset join search_document document on document.asset_id = asset.id` : Prisma.sql`asset`;
-  const conditions = imageConditions(viewer.id, filter ?? {});
-  const where = words ? Prisma.sql`${conditions} and document.owner_id = ${viewer.id} and document.words @@ ${words}` : conditions;
-  return { words, color, score, sort, source, where };
+  const source = Prisma.sql`asset
+    ${words ? Prisma.sql`join search_document document on document.asset_id = asset.id` : Prisma.empty}
+    ${color ? Prisma.sql`left join (${colorScores(viewer.id, color)}) color on color.asset_id = asset.id` : Prisma.empty}`;
+  const conditions = [
+    imageConditions(viewer.id, { ...filter, color: null }),
+    ...(words ? [Prisma.sql`document.owner_id = ${viewer.id} and document.words @@ ${words}`] : []),
+    ...(color ? [Prisma.sql`${colorScore} >= ${color.minShare}::float8`] : []),
+  ];
+  return { score, sort, source, where: Prisma.join(conditions, ' and ') };
 }
 
 /** One page of the images that match, `limit` long; with `inverted` the page before the cursor, nearest first. */
