@@ -26,8 +26,14 @@ export interface App {
   compute: Compute;
 }
 
+/** Parts that a host of Darkroom may bring along instead of ours. */
+export interface OwnParts {
+  /** The module whose `tasks` the compute children run. */
+  tasksUrl?: string;
+}
+
 /** Opens what the settings ask for; when one thing cannot be opened, what was open before is closed again. `publicUrl` is where clients reach this server. */
-export async function openApp(config: Config, log: Log, publicUrl: () => string): Promise<App & { close(): Promise<void> }> {
+export async function openApp(config: Config, log: Log, publicUrl: () => string, { tasksUrl }: OwnParts = {}): Promise<App & { close(): Promise<void> }> {
   const opened: (() => Promise<void>)[] = [];
   const close = async () => {
     for (let closeOne = opened.pop(); closeOne; closeOne = opened.pop()) {
@@ -47,7 +53,7 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string)
     const events = keep(redis ? redisEvents(redis, config.REDIS_PREFIX, log) : memoryEvents(log));
     const queue = redis ? await beeQueue(redis, config.REDIS_PREFIX, log) : memoryQueue(log);
     opened.push(() => queue.close(1_000));
-    const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log }));
+    const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log, tasksUrl }));
     return { config, log, database, db: database.db, storage, queue, events, compute, close };
   } catch (error) {
     await close();
