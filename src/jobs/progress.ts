@@ -1,39 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import { announce } from './announce.ts';
+import { storableText } from './storable.ts';
 import { recordProgress, type ClaimedJob } from './transitions.ts';
 
 /** At most four rows a second: progress is an event like the others, and each one is a write. */
 const intervalMs = 250;
 
-/** Takes progress as often as the provider likes, writes the newest at most four times a second, and never after `end`. */
+/** Takes progress as often as the provider likes, writes the newest at most four times a second, one write after the other, and never after `end`. */
 export function reportProgress(app: Pick<App, 'db' | 'events' | 'log'>, job: ClaimedJob, leaseLost: () => void) {
-  let waiting: { percent: number; stage: string } | null = null;
-  let timer: NodeJS.Timeout | null = null;
-  let writing = Promise.resolve();
-  let ended = false;
+  const ended = new AbortController();
+  let newest: { percent: number; stage: string } | null = null;
+  let writing: Promise<void> | null = null;
 
-  const write = () => {
-    const newest = waiting;
-    waiting = null;
-    if (!newest || ended) return;
-    timer = setTimeout(() => { timer = null; write(); }, intervalMs);
-    writing = writing.then(async () => {
+  const write = async () => {
+    while (newest && !ended.signal.aborted) {
+      const { percent, stage } = newest;
+      newest = null;
       try {
-        if (await recordProgress(app.db, job, newest.percent, newest.stage)) await announce(app, job);
+        if (await recordProgress(app.db, job, percent, storableText(stage))) await announce(app, job);
         else leaseLost();
       } catch (error) {
         app.log.warn({ jobId: job.id, err: error }, 'Progress could not be written; the work goes on');
       }
-    });
+      await sleep(intervalMs, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+    writing = null;
   };
   return {
     report(percent: number, stage: string) {
-      waiting = { percent, stage };
-      if (!timer) write();
+      newest = { percent, stage };
+      writing ??= write();
     },
     async end() {
-      ended = true;
-      if (timer) clearTimeout(timer);
+      ended.abort();
       await writing;
     },
   };
