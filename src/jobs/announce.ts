@@ -9,9 +9,13 @@ export async function announce({ events }: Pick<App, 'events'>, job: { id: strin
   await Promise.all([events.publish(jobTopic(job.id)), events.publish(viewerTopic(job.ownerId))]);
 }
 
-/** Tells the workers that there is something to claim. A bell that is down is logged and forgotten: the reconciler rings again. */
-export async function nudge({ queue, log }: Pick<App, 'queue' | 'log'>, job: { id: string; attempt: number }): Promise<void> {
-  await queue.ring({ jobId: job.id, attempt: job.attempt }).catch((error: unknown) => {
+/** Tells the workers that there is something to claim. False: the bell is down; that is logged and forgotten, for the reconciler rings again. */
+export async function nudge({ queue, log }: Pick<App, 'queue' | 'log'>, job: { id: string; attempt: number }): Promise<boolean> {
+  try {
+    await queue.ring({ jobId: job.id, attempt: job.attempt });
+    return true;
+  } catch (error) {
     log.warn({ jobId: job.id, err: error }, 'The queue did not take the nudge; the reconciler sends it again');
-  });
+    return false;
+  }
 }

@@ -12,7 +12,8 @@ export async function reconcile(app: App): Promise<void> {
   for (const job of lost) log.warn({ jobId: job.id, attempt: job.attempt }, 'The worker of this job fell silent');
   const late = await expireDeadlines(db);
   await Promise.all([...lost, ...late].map((job) => announce(app, job)));
-  await Promise.all((await takeUnrung(db, graceMs)).map((job) => nudge(app, job)));
+  // A bell that is down for one is down for all: one line in the log, not five hundred.
+  for (const job of await takeUnrung(db, graceMs)) if (!(await nudge(app, job))) return;
 }
 
 /** Reconciles every `intervalMs` until stopped, one round after the other. A round that fails is logged and the next one tried. */

@@ -7,6 +7,7 @@ import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
 import { chooseProvider } from '../operations/index.ts';
 import { announce, nudge } from './announce.ts';
+import { storable } from './storable.ts';
 
 /** How long a completed job answers for the same work. */
 const cacheTtlMs = 24 * 3_600_000;
@@ -53,8 +54,9 @@ export async function startJob(
   };
   try {
     const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, data, options.deadlineSeconds ?? null);
-    if (!known) await nudge(app, job);
-    await announce(app, job);
+    // Nobody waits for the bells: a Redis that is silent must not make every request slow.
+    if (!known) void nudge(app, job);
+    void announce(app, job);
     return job;
   } catch (error) {
     // Two requests with one key at once: the second insert loses and takes the first one's job.
@@ -104,7 +106,7 @@ async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | n
 
 function parseParameters(operation: Operation, parameters: unknown): unknown {
   const parsed = operation.parameters.safeParse(parameters);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return storable(parsed.data);
   throw new UserError('INVALID_INPUT', `The parameters of ${operation.name} are not valid:\n${z.prettifyError(parsed.error)}`);
 }
 
