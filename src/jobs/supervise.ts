@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import { ProviderError } from '../errors.ts';
 import { cancelTopic } from './announce.ts';
+import { within } from '../within.ts';
 import { heartbeat, type ClaimedJob } from './transitions.ts';
 
 /** Why an attempt was told to stop; null while nobody did. */
@@ -38,19 +39,24 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
 
   let beating = Promise.resolve();
   let lastBeat = performance.now();
+  let untilDeadline: NodeJS.Timeout | undefined;
   const beat = () => {
     beating = beating.then(async () => {
       if (reason) return;
       try {
-        const answer = await heartbeat(db, job, config.JOB_LEASE);
+        // Without a bound a connection that went silent would let work go on long after its lease.
+        const answer = await within(heartbeat(db, job, config.JOB_LEASE), config.JOB_LEASE, () => new Error('The database did not answer for a whole lease'));
         lastBeat = performance.now();
+        clearTimeout(untilDeadline);
         if (!answer) stop('LEASE_LOST', new Error('The lease was lost'));
         else if (answer.cancelRequested) stop('CANCEL', new Error('Cancelled'));
-        else if (answer.late) stop('DEADLINE', new ProviderError('DEADLINE_EXCEEDED', 'The deadline of this job passed while it was running', { retryable: false, hint: 'Allow more time, or add workers' }));
+        else if (answer.deadlineInMs === null) return;
+        else if (answer.deadlineInMs > 0) untilDeadline = setTimeout(beat, answer.deadlineInMs);
+        else stop('DEADLINE', new ProviderError('DEADLINE_EXCEEDED', 'The deadline of this job passed while it was running', { retryable: false, hint: 'Allow more time, or add workers' }));
       } catch (error) {
         // A database that is away for a moment costs nothing; one that is away for a whole lease costs the job.
         log.warn({ jobId: job.id, err: error }, 'A heartbeat failed');
-        if (performance.now() - lastBeat > config.JOB_LEASE) stop('LEASE_LOST', new Error('The lease ran out without a heartbeat'));
+        if (performance.now() - lastBeat >= config.JOB_LEASE) stop('LEASE_LOST', new Error('The lease ran out without a heartbeat'));
       }
     });
   };
@@ -78,6 +84,7 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
       stopping.removeEventListener('abort', onStop);
       reason ??= 'STOP';
       await beating;
+      clearTimeout(untilDeadline);
       await cancelBell.then((unsubscribe) => unsubscribe()).catch(() => undefined);
     },
   };

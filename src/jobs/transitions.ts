@@ -30,18 +30,16 @@ const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, param
 const changed = Prisma.sql`id, owner_id as "ownerId", attempt`;
 const after = (ms: number) => Prisma.sql`now() + ${Math.round(ms)} * interval '1 ms'`;
 
-/** A suspect (its worker was lost before) that waited this long makes everybody else in the process wait until it can run alone. */
-const suspectPatience = Prisma.sql`now() - interval '10 seconds'`;
+/** Suspects (their worker was lost before) that waited too long for an idle process: nobody else begins before them. */
+const lateSuspects = Prisma.sql`select id from job where status = 'PENDING' and suspect and run_after < now() - interval '10 seconds'`;
 
 /**
- * The next job for a process that runs `running` jobs now: from the owner with the fewest running jobs, then by priority, then
- * by age. A suspect is given only to an idle process. `null`: nothing to do.
+ * The next job for a process that runs `running` jobs now and last took one of `lastOwner`: from the owner with the fewest running
+ * jobs, among equals in turn; of one owner by priority, then by age. A suspect is given only to an idle process. `null`: nothing to do.
  */
-export async function claimNext(db: Client, { leaseMs, running }: { leaseMs: number; running: number }): Promise<ClaimedJob | null> {
-  const eligible =
-    running === 0
-      ? Prisma.sql`true`
-      : Prisma.sql`not suspect and not exists (select 1 from job late where late.status = 'PENDING' and late.suspect and late.run_after < ${suspectPatience})`;
+export async function claimNext(db: Client, { leaseMs, running, lastOwner }: { leaseMs: number; running: number; lastOwner: string }): Promise<ClaimedJob | null> {
+  const isIdle = running === 0;
+  const eligible = isIdle ? Prisma.sql`true` : Prisma.sql`not suspect and not exists (${lateSuspects})`;
   // `owners` is a loose index scan: one index probe per owner with work, however long the lines are.
   const [job] = await db.$queryRaw<ClaimedJob[]>`
     with recursive owners as (
@@ -49,28 +47,29 @@ export async function claimNext(db: Client, { leaseMs, running }: { leaseMs: num
       union all
       select (select owner_id from job where status = 'PENDING' and owner_id > owners.owner_id order by owner_id limit 1)
       from owners where owners.owner_id is not null),
+    late as (${lateSuspects} and ${isIdle} order by run_after limit 1 for update skip locked),
     pick as (
       select head.id from owners
       join lateral (
-        select id, priority, created_at from job
+        select id from job
         where owner_id = owners.owner_id and status = 'PENDING' and run_after <= now() and ${eligible}
         order by priority desc, created_at limit 1 for update skip locked) head on true
       left join lateral (select count(*) as jobs from job where owner_id = owners.owner_id and status = 'PROCESSING') busy on true
       where owners.owner_id is not null
-      order by busy.jobs, head.priority desc, head.created_at limit 1)
+      order by busy.jobs, owners.owner_id > ${lastOwner} desc, owners.owner_id limit 1)
     update job set status = 'PROCESSING', attempt = attempt + 1, lease_until = ${after(leaseMs)},
       started_at = coalesce(started_at, now()), progress = 0, stage = null
-    where id = (select id from pick) and status = 'PENDING'
+    where id = coalesce((select id from late), (select id from pick)) and status = 'PENDING'
     returning ${claimed}`;
   return job ?? null;
 }
 
 /** Prolongs the lease and tells what the outside wants. `null`: the lease is lost and the work must stop without a trace. */
-export async function heartbeat(db: Client, job: ClaimedJob, leaseMs: number): Promise<{ cancelRequested: boolean; late: boolean } | null> {
-  const [row] = await db.$queryRaw<{ cancelRequested: boolean; late: boolean }[]>`
+export async function heartbeat(db: Client, job: ClaimedJob, leaseMs: number): Promise<{ cancelRequested: boolean; deadlineInMs: number | null } | null> {
+  const [row] = await db.$queryRaw<{ cancelRequested: boolean; deadlineInMs: number | null }[]>`
     update job set lease_until = ${after(leaseMs)}
     where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'
-    returning cancel_requested as "cancelRequested", coalesce(deadline < now(), false) as late`;
+    returning cancel_requested as "cancelRequested", (extract(epoch from deadline - now()) * 1000)::float8 as "deadlineInMs"`;
   return row ?? null;
 }
 

@@ -1,6 +1,8 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import { runJob } from './run.ts';
+import { removeLeftovers } from './spool.ts';
 import { claimNext } from './transitions.ts';
 
 export interface Worker {
@@ -14,17 +16,20 @@ export interface Worker {
 export function startWorker(app: App): Worker {
   const { db, queue, config, log } = app;
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // one for each running job, which is no leak
   const running = new Set<Promise<void>>();
   let closed = false;
   let suspectRuns = false;
+  let lastOwner = '';
 
   // One claim at a time, so that `running` is true when a suspect asks to be alone.
   let claiming: Promise<unknown> = Promise.resolve();
   const claimAndRun = () => {
     const claim = claiming.then(async () => {
       if (closed || suspectRuns) return null;
-      const job = await claimNext(db, { leaseMs: config.JOB_LEASE, running: running.size });
+      const job = await claimNext(db, { leaseMs: config.JOB_LEASE, running: running.size, lastOwner });
       if (!job) return null;
+      lastOwner = job.ownerId;
       suspectRuns = job.suspect;
       const run = runJob(app, job, stopping.signal).finally(() => {
         running.delete(run);
@@ -49,14 +54,19 @@ export function startWorker(app: App): Worker {
     }
   }, config.JOB_CONCURRENCY);
 
+  const tidied = removeLeftovers(app).catch((error: unknown) => log.warn({ err: error }, 'Leftovers of killed processes could not be removed'));
+
   return {
     running: () => running.size,
     async stop(timeoutMs) {
       closed = true;
+      // Deaf from now on, else this process would use up nudges that another could follow.
+      const deaf = queue.close(timeoutMs + 5_000);
       await claiming;
       await Promise.race([Promise.all(running), sleep(timeoutMs, undefined, { ref: false })]);
       stopping.abort();
       await Promise.all(running);
+      await Promise.all([deaf, tidied]);
     },
   };
 }
