@@ -1,12 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
+import { withRetry } from '../database/retry.ts';
+import type { Prisma } from '../database/generated/client.ts';
 import type { ProviderResult, Run } from '../operations/define.ts';
 import { getOperation } from '../operations/index.ts';
 import { announce } from './announce.ts';
 import { toFailure } from './failure.ts';
 import { reportProgress } from './progress.ts';
-import { complete, fail, finishCancelled, release, type ClaimedJob } from './transitions.ts';
+import { attemptFolder } from './spool.ts';
+import { storable } from './storable.ts';
+import { complete, fail, finishCancelled, release, requestCancel, type ClaimedJob } from './transitions.ts';
 import { superviseJob, type Supervision } from './supervise.ts';
 
 /** PGlite runs one transaction at a time, so a busy server queues them. */
@@ -16,7 +20,7 @@ const transactionLimits = { timeout: 30_000, maxWait: 30_000 };
 export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): Promise<void> {
   const log = app.log.child({ jobId: job.id, attempt: job.attempt, operation: job.operation, provider: job.provider });
   const startedAt = performance.now();
-  const folder = join(app.config.DATA_DIR, 'spool', 'jobs', `${job.id}-${job.attempt}`);
+  const folder = attemptFolder(app.config, job);
   const supervision = superviseJob(app, job, stopping);
   try {
     await announce(app, job);
@@ -24,14 +28,15 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
     const peakMemoryBytes = await Promise.race([attempt(app, job, folder, supervision), supervision.givenUp]);
     log.info({ status: 'COMPLETED', ms: Math.round(performance.now() - startedAt), peakMemoryBytes }, 'Job ended');
   } catch (error) {
-    const status = await settle(app, job, supervision, error).catch((cause: unknown) => {
+    const status = await withRetry(() => settle(app, job, supervision, error)).catch((cause: unknown) => {
       log.error({ err: cause }, 'The end of this attempt could not be written; its lease runs out and the reconciler takes over');
       return 'UNWRITTEN';
     });
     log.warn({ status, ms: Math.round(performance.now() - startedAt), err: error }, 'Attempt ended');
   } finally {
     await supervision.end();
-    await rm(folder, { recursive: true, force: true });
+    // Work that was given up may still write there; the next start of a worker removes what it leaves.
+    await rm(folder, { recursive: true, force: true }).catch((cause: unknown) => log.warn({ err: cause }, 'The folder of this attempt could not be removed'));
     await announce(app, job);
   }
 }
@@ -44,6 +49,11 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
 
   const inputs = await db.jobInput.findMany({ where: { jobId: job.id }, orderBy: { position: 'asc' }, include: { asset: true } });
+  if (inputs.length < operation.inputs.min) {
+    // Whoever deletes an input cancels its jobs first; this one was started between the two.
+    await requestCancel(db, job.id, job.ownerId);
+    throw new Unwanted();
+  }
   const files = await Promise.all(
     inputs.map(async ({ asset, position }) => {
       const path = join(folder, `input-${position}`);
@@ -65,27 +75,29 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const answer: ProviderResult<unknown> = await provider.run(run).finally(() => progress.end());
   signal.throwIfAborted();
 
-  const result = operation.result.parse(answer.result);
+  const result = storable(operation.result.parse(answer.result));
   const peakMemoryBytes = answer.peakMemoryBytes ?? null;
-  await db.$transaction(async (tx) => {
+  const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.assetId) };
+  // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
+  const finish = async (tx: Prisma.TransactionClient) => {
     // First, because it locks the row: from here on nobody else can end this job.
-    if (!(await complete(tx, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new LateResult();
-    const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.assetId) };
+    if (!(await complete(tx, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new Unwanted();
     await operation.keep?.(tx, finished, result);
-  }, transactionLimits);
+  };
+  await withRetry(() => db.$transaction(finish, transactionLimits));
   return peakMemoryBytes;
 }
 
 /** Writes how an attempt ended that did not complete, and says it in a word for the log. */
 async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision, error: unknown): Promise<string> {
-  if (error instanceof LateResult || reason() === 'CANCEL') return (await finishCancelled(app.db, job)) ? 'CANCELLED' : 'LEASE_LOST';
+  if (error instanceof Unwanted || reason() === 'CANCEL') return (await finishCancelled(app.db, job)) ? 'CANCELLED' : 'LEASE_LOST';
   if (reason() === 'LEASE_LOST') return 'LEASE_LOST';
   if (reason() === 'STOP') return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
   const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
   return (await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY)) ?? 'LEASE_LOST';
 }
 
-/** The result came after the job was cancelled or given to somebody else; it is dropped. */
-class LateResult extends Error {
-  override name = 'LateResult';
+/** The job was cancelled or given to somebody else; what this attempt found is dropped. */
+class Unwanted extends Error {
+  override name = 'Unwanted';
 }
