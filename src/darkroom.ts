@@ -1,5 +1,5 @@
 import { authenticate } from './access/authenticate.ts';
-import { openApp, type App } from './app.ts';
+import { openApp, type App, type OwnParts } from './app.ts';
 import { serveFiles } from './assets/serve.ts';
 import { startSweeper } from './assets/sweep.ts';
 import type { Config } from './config.ts';
@@ -20,18 +20,18 @@ export interface Darkroom {
 }
 
 /** Starts this process's part of Darkroom: the API, a worker, or both. */
-export async function startDarkroom(config: Config, log: Log): Promise<Darkroom> {
+export async function startDarkroom(config: Config, log: Log, parts: OwnParts = {}): Promise<Darkroom> {
   let server: RunningServer | null = null;
   // With PORT=0 the address is known only once the server listens.
   const publicUrl = () => (config.PORT === 0 && server ? server.url : config.PUBLIC_URL);
-  const app = await openApp(config, log, publicUrl);
+  const app = await openApp(config, log, publicUrl, parts);
   const reconciler = startReconciler(app);
   const worker = config.ROLE === 'api' ? null : startWorker(app);
   const sweeper = startSweeper(app);
   const stop = async () => {
-    await server?.close(config.SHUTDOWN_TIMEOUT);
     sweeper.stop();
-    await worker?.stop(config.SHUTDOWN_TIMEOUT);
+    // At the same time, so that the whole stop takes the time-out once.
+    await Promise.all([server?.close(config.SHUTDOWN_TIMEOUT), worker?.stop(config.SHUTDOWN_TIMEOUT)]);
     await reconciler.stop();
     await app.close();
   };
