@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
 import { Client as PostgresClient } from 'pg';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
+import type { OwnParts } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { startDarkroom, type Darkroom } from '../src/darkroom.ts';
 import { createLog } from '../src/log.ts';
 import { createTestClient, type TestClient } from './client.ts';
+import { faultsOfHistory } from './fixtures/history.ts';
 import { copyTemplate } from './setup/embedded.ts';
 
 const secret = 'a secret that only the tests know, and long enough';
@@ -23,7 +25,7 @@ export interface TestApp extends Darkroom {
 }
 
 /** The real app on a free port, the way this test project runs it. Stop it with `stop`. */
-export async function startTestApp(overrides: Record<string, string> = {}): Promise<TestApp> {
+export async function startTestApp(overrides: Record<string, string> = {}, parts: OwnParts = {}): Promise<TestApp> {
   const dataDir = await mkdtemp(join(tmpdir(), 'darkroom-test-'));
   const template = inject('template');
   if (template) await copyTemplate(template, dataDir);
@@ -38,7 +40,7 @@ export async function startTestApp(overrides: Record<string, string> = {}): Prom
     ...(await newDatabase()),
     ...overrides,
   };
-  const start = () => startDarkroom(readConfig(environment), createLog(environment.LOG_LEVEL));
+  const start = () => startDarkroom(readConfig(environment), createLog(environment.LOG_LEVEL), parts);
   let darkroom = await start();
   const token = (viewer: string, { expiresInSeconds = 600 } = {}) =>
     new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject(viewer).setIssuedAt().setExpirationTime(Math.floor(Date.now() / 1000) + expiresInSeconds).sign(new TextEncoder().encode(secret));
@@ -56,13 +58,16 @@ export async function startTestApp(overrides: Record<string, string> = {}): Prom
       darkroom = await start();
     },
     async stop() {
+      // Whatever a suite did, the history of its jobs must be whole.
+      expect(await faultsOfHistory(darkroom.app.db)).toEqual([]);
       await darkroom.stop();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
 }
 
-async function newDatabase(): Promise<Record<string, string>> {
+/** The settings of an empty database of its own; none where the database is in DATA_DIR. */
+export async function newDatabase(): Promise<Record<string, string>> {
   const server = inject('postgresUrl');
   if (!server) return {};
   const name = `test_${randomUUID().replaceAll('-', '')}`;

@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { PrismaClient } from '../../src/database/generated/client.ts';
+import type { Database } from '../../src/database/open.ts';
+import {
+  claimNext, complete, expireDeadlines, expireLeases, fail, finishCancelled, heartbeat, recordProgress, release, requestCancel, takeUnrung, type ClaimedJob,
+} from '../../src/jobs/transitions.ts';
+import { createJob, openBareDatabase } from '../fixtures/job-rows.ts';
+import { faultsOfHistory } from '../fixtures/history.ts';
+import { until } from '../until.ts';
+
+// Redis has no part in this: where it is the only difference the same database would be tested twice.
+describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the life of a job row', () => {
+  let database: Database;
+  let db: PrismaClient;
+  beforeAll(async () => {
+    database = await openBareDatabase();
+    db = database.db;
+  });
+  afterAll(() => database.close());
+  afterEach(async () => {
+    expect(await faultsOfHistory(db)).toEqual([]);
+    await db.job.deleteMany();
+  });
+
+  const leaseMs = 60_000;
+  const claim = (wish: Partial<Parameters<typeof claimNext>[1]> = {}) => claimNext(db, { leaseMs, running: 0, lastOwner: '', ...wish });
+  const mustClaim = async (wish?: Parameters<typeof claim>[0]): Promise<ClaimedJob> => {
+    const job = await claim(wish);
+    if (!job) throw new Error('Expected a job to claim but there was none');
+    return job;
+  };
+  const result = { result: { found: 'nothing' }, modelVersion: '1', peakMemoryBytes: null };
+  const failure = { code: 'PROVIDER_ERROR', message: 'no', retryable: true } as const;
+  const get = (id: string) => db.job.findUniqueOrThrow({ where: { id }, include: { attempts: { orderBy: { attempt: 'asc' } } } });
+  const runOut = (id: string) => db.$executeRaw`update job set lease_until = now() - interval '1 second' where id = ${id}::uuid`;
+  /** The error code of Postgres, however the adapter wraps it. */
+  const refusal = (statement: Promise<unknown>) => statement.then(() => 'done', (error: unknown) => /J000\d|23\d{3}/.exec(JSON.stringify(error) + String(error))?.[0] ?? String(error));
+
+  test('of many who finish one job at once, one does (I2)', async () => {
+    for (let round = 0; round < 20; round++) {
+      const { id, ownerId } = await createJob(db);
+      const job = await mustClaim();
+      await requestCancel(db, round % 2 ? id : randomUUID(), ownerId);
+      const wins = await Promise.all(
+        Array.from({ length: 10 }, (_, index) => [() => complete(db, job, result), () => finishCancelled(db, job), async () => (await fail(db, job, { ...failure, retryable: false }, 1)) !== null][index % 3]!()),
+      );
+      expect(wins.filter(Boolean)).toHaveLength(1);
+      expect(await get(id)).toMatchObject(round % 2 ? { status: 'CANCELLED' } : { finishedAt: expect.any(Date) });
+    }
+  });
+
+  test('an ended job never changes, in any column (I3)', async () => {
+    const ends = {
+      COMPLETED: (job: ClaimedJob) => complete(db, job, result),
+      FAILED: (job: ClaimedJob) => fail(db, job, { ...failure, retryable: false }, 1),
+      CANCELLED: async (job: ClaimedJob) => [await requestCancel(db, job.id, job.ownerId), await finishCancelled(db, job)],
+    };
+    for (const [status, end] of Object.entries(ends)) {
+      const { id } = await createJob(db);
+      await end(await mustClaim());
+      expect((await get(id)).status).toBe(status);
+      for (const change of ["status = 'PENDING', finished_at = null", "status = (case status when 'FAILED' then 'CANCELLED' else 'FAILED' end)::job_status, failure_code = 'INTERNAL', failure_message = 'x'", "finished_at = finished_at + interval '1 hour'", 'progress = 50', "result = '{}'", 'attempt = attempt + 1', "failure_message = 'x'", 'cancel_requested = not cancel_requested', 'priority = 7']) {
+        expect([status, change, await refusal(db.$executeRawUnsafe(`update job set ${change} where id = '${id}'`))]).toEqual([status, change, 'J0001']);
+      }
+    }
+  });
+
+  test('no statement can skip an attempt, an order of states or a number of an event', async () => {
+    const { id } = await createJob(db);
+    const update = (change: string) => refusal(db.$executeRawUnsafe(`update job set ${change} where id = '${id}'`));
+    expect(await update('attempt = 1')).toBe('J0002');
+    expect(await update("status = 'PROCESSING', lease_until = now()")).toBe('J0002');
+    expect(await update("status = 'PROCESSING', lease_until = now(), attempt = 2")).toBe('J0002');
+    expect(await update("status = 'COMPLETED', finished_at = now()")).toBe('J0003');
+    expect(await update('seq = seq + 1')).toBe('J0004');
+    expect(await update("status = 'FAILED', finished_at = now()")).toBe('23514'); // without a reason
+    expect(await update('lease_until = now()')).toBe('23514');
+  });
+
+  test('what a worker writes after it lost its lease changes nothing (I4)', async () => {
+    const { id } = await createJob(db);
+    const late = await mustClaim();
+    await runOut(id);
+    expect(await expireLeases(db, 0)).toMatchObject([{ id }]);
+    const writes = () => Promise.all([
+      complete(db, late, result), fail(db, late, failure, 1), heartbeat(db, late, leaseMs), recordProgress(db, late, 50, 'late'), release(db, late), finishCancelled(db, late),
+    ]);
+    const nothing = [false, null, null, false, false, false];
+    expect(await writes()).toEqual(nothing);
+    const again = await mustClaim();
+    expect(again).toMatchObject({ id, attempt: 2, suspect: true });
+    const before = await get(id);
+    expect(await writes()).toEqual(nothing);
+    expect(await get(id)).toEqual(before);
+    expect(await complete(db, again, result)).toBe(true);
+    expect(await writes()).toEqual(nothing);
+    expect((await get(id)).attempts).toMatchObject([{ outcome: 'RETRIED', failureCode: 'WORKER_LOST' }, { outcome: 'COMPLETED', failureCode: null }]);
+  });
+
+  test('of fifty claims at once one gets the job (I5)', async () => {
+    const { id } = await createJob(db);
+    const claims = await Promise.all(Array.from({ length: 50 }, () => claim()));
+    expect(claims.filter(Boolean)).toMatchObject([{ id, attempt: 1 }]);
+  });
+
+  test('fifty claims at once get fifty jobs, whoever owns them', async () => {
+    const owners = ['a', 'b', 'c'];
+    await Promise.all(Array.from({ length: 50 }, (_, index) => createJob(db, { ownerId: owners[index % 3]! })));
+    const claimed: string[] = [];
+    await until('every job to be claimed', async () => {
+      claimed.push(...(await Promise.all(Array.from({ length: 50 }, () => claim()))).flatMap((job) => job?.id ?? []));
+      return claimed.length >= 50 || claimed.length;
+    });
+    expect(new Set(claimed).size).toBe(50);
+  });
+
+  test('a job whose workers always die ends FAILED as WORKER_LOST when its budget is used up (I6)', async () => {
+    const { id } = await createJob(db, { maxFailures: 4 });
+    let claims = 0;
+    for (; claims < 10 && (await claim()); claims++) {
+      await runOut(id);
+      await expireLeases(db, 0);
+    }
+    expect(claims).toBe(4);
+    const job = await get(id);
+    expect(job).toMatchObject({ status: 'FAILED', failureCode: 'WORKER_LOST', failures: 4, attempt: 4 });
+    expect(job.attempts.map((attempt) => attempt.outcome)).toEqual(['RETRIED', 'RETRIED', 'RETRIED', 'FAILED']);
+  });
+
+  test('a lease that is still kept is not taken, and reconcilers at once take each lost job once', async () => {
+    const jobs = await Promise.all(Array.from({ length: 20 }, () => createJob(db)));
+    while (await claim());
+    expect(await expireLeases(db, 0)).toEqual([]);
+    await Promise.all(jobs.map(({ id }) => runOut(id)));
+    const taken = (await Promise.all(Array.from({ length: 5 }, () => expireLeases(db, 60_000)))).flat();
+    expect(taken.map(({ id }) => id).sort()).toEqual(jobs.map(({ id }) => id).sort());
+    expect(await db.job.findMany({ where: { failures: { not: 1 } } })).toEqual([]);
+  });
+
+  test('a job that nobody rang for is found, and one that was just rung for is left alone (I9)', async () => {
+    const { id } = await createJob(db);
+    await createJob(db, { runAfter: new Date(Date.now() + 60_000) });
+    expect(await takeUnrung(db, 5_000)).toMatchObject([{ id, attempt: 0 }]);
+    expect(await takeUnrung(db, 5_000)).toEqual([]);
+    expect(await takeUnrung(db, 0)).toMatchObject([{ id }]);
+  });
+
+  test('a job that is given back runs again at once, without blame', async () => {
+    const { id } = await createJob(db);
+    const job = await mustClaim();
+    await recordProgress(db, job, 60, 'measuring');
+    expect(await release(db, job)).toBe(true);
+    expect(await get(id)).toMatchObject({ status: 'PENDING', failures: 0, suspect: false, progress: 0, stage: null });
+    expect(await takeUnrung(db, 5_000)).toMatchObject([{ id, attempt: 1 }]);
+    expect(await mustClaim()).toMatchObject({ id, attempt: 2 });
+    expect((await get(id)).attempts).toMatchObject([{ outcome: 'RELEASED' }, { outcome: null }]);
+  });
+
+  test('a cancel that comes while a job is given back, lost or failed ends it as CANCELLED', async () => {
+    const ends = { release: (job: ClaimedJob) => release(db, job), fail: (job: ClaimedJob) => fail(db, job, failure, 1), lose: async (job: ClaimedJob) => [await runOut(job.id), await expireLeases(db, 1)] };
+    for (const [name, end] of Object.entries(ends)) {
+      const { id, ownerId } = await createJob(db);
+      const job = await mustClaim();
+      expect(await requestCancel(db, id, ownerId)).toBe('REQUESTED');
+      expect(await complete(db, job, result)).toBe(false);
+      await end(job);
+      expect([name, (await get(id)).status]).toEqual([name, 'CANCELLED']);
+      expect(await requestCancel(db, id, ownerId)).toBeNull();
+    }
+  });
+
+  test('waiting jobs fail at their deadline and running ones learn how long they have', async () => {
+    const waiting = await createJob(db, { deadline: new Date(Date.now() - 1_000) });
+    expect(await expireDeadlines(db)).toMatchObject([{ id: waiting.id }]);
+    expect(await get(waiting.id)).toMatchObject({ status: 'FAILED', failureCode: 'DEADLINE_EXCEEDED', attempt: 0 });
+    await createJob(db, { deadline: new Date(Date.now() + 30_000) });
+    const beat = await heartbeat(db, await mustClaim(), leaseMs);
+    expect(beat?.deadlineInMs).toBeGreaterThan(20_000);
+    expect(beat?.deadlineInMs).toBeLessThanOrEqual(30_000);
+  });
+
+  test('the wait before another try doubles, at most to five minutes, and a provider may ask for another', async () => {
+    const { id } = await createJob(db, { maxFailures: 40 });
+    const waits: number[] = [];
+    for (let failures = 0; failures < 12; failures++) {
+      await fail(db, await mustClaim(), failure, 1_000);
+      const [row] = await db.$queryRaw<{ ms: number }[]>`select (extract(epoch from run_after - now()) * 1000)::float8 as ms from job where id = ${id}::uuid`;
+      waits.push(row!.ms);
+      await db.job.update({ where: { id }, data: { runAfter: new Date(0) } });
+    }
+    waits.forEach((wait, failures) => {
+      const whole = Math.min(300_000, 1_000 * 2 ** failures);
+      expect(wait).toBeLessThanOrEqual(whole);
+      expect(wait).toBeGreaterThan(whole / 2 - 5_000);
+    });
+    await fail(db, await mustClaim(), { ...failure, retryAfterMs: 77_000 }, 1_000);
+    expect(Math.abs((await get(id)).runAfter.getTime() - Date.now() - 77_000)).toBeLessThan(10_000);
+  });
+
+  test('owners are served in turn, whoever came first and whatever priority he gives himself', async () => {
+    for (let index = 0; index < 20; index++) await createJob(db, { ownerId: 'a whale', priority: 100 });
+    for (let index = 0; index < 2; index++) await createJob(db, { ownerId: 'b minnow' });
+    for (let index = 0; index < 2; index++) await createJob(db, { ownerId: 'c shrimp' });
+    const served: string[] = [];
+    for (let lastOwner = ''; served.length < 7; served.push(lastOwner)) {
+      const job = await mustClaim({ lastOwner });
+      await complete(db, job, result);
+      lastOwner = job.ownerId;
+    }
+    expect(served.filter((owner) => owner !== 'a whale').sort()).toEqual(['b minnow', 'b minnow', 'c shrimp', 'c shrimp']);
+  });
+
+  test('an owner who has jobs running waits for those who have none', async () => {
+    for (let index = 0; index < 4; index++) await createJob(db, { ownerId: 'a' });
+    await mustClaim();
+    await mustClaim({ running: 1 });
+    await createJob(db, { ownerId: 'b' });
+    expect(await mustClaim({ running: 2, lastOwner: 'b' })).toMatchObject({ ownerId: 'b' });
+  });
+
+  test('of one owner the higher priority goes first, then the older job', async () => {
+    const low = await createJob(db, { ownerId: 'a', priority: -1 });
+    const first = await createJob(db, { ownerId: 'a' });
+    await sleep(5); // created_at has whole milliseconds
+    const second = await createJob(db, { ownerId: 'a' });
+    const high = await createJob(db, { ownerId: 'a', priority: 1 });
+    const order = [await mustClaim(), await mustClaim(), await mustClaim(), await mustClaim()].map(({ id }) => id);
+    expect(order).toEqual([high.id, first.id, second.id, low.id]);
+  });
+
+  test('a suspect runs alone; one that waited long goes before everybody else', async () => {
+    const suspect = await createJob(db, { ownerId: 'd', suspect: true });
+    const healthy = await createJob(db, { ownerId: 'a', priority: 9 });
+    await createJob(db, { ownerId: 'a' });
+    expect(await mustClaim({ running: 1 })).toMatchObject({ id: healthy.id });
+    await db.job.update({ where: { id: suspect.id }, data: { runAfter: new Date(Date.now() - 60_000) } });
+    expect(await claim({ running: 1 })).toBeNull();
+    await createJob(db, { ownerId: 'c' });
+    expect(await mustClaim({ running: 0 })).toMatchObject({ id: suspect.id, suspect: true });
+  });
+});
