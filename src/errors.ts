@@ -68,23 +68,28 @@ export const failureCodes = {
 } as const;
 export type FailureCode = keyof typeof failureCodes;
 
-/** The work failed, not the request: it becomes `failure` on the job. `retryable` decides whether the job runs again by itself. */
+/**
+ * The work failed, not the request: it becomes `failure` on the job. `retryable` decides whether the job runs again by itself.
+ * With `deferMs` nothing was tried: the job waits that long, and it costs none of its tries.
+ */
 export class ProviderError extends Error {
   readonly code: FailureCode;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly deferMs: number | undefined;
   readonly hint: string | undefined;
 
   constructor(
     code: FailureCode,
     message: string,
-    options: { retryable: boolean; retryAfterMs?: number; hint?: string; cause?: unknown },
+    options: { retryable: boolean; retryAfterMs?: number; deferMs?: number; hint?: string; cause?: unknown },
   ) {
     super(message, { cause: options.cause });
     this.name = 'ProviderError';
     this.code = code;
     this.retryable = options.retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.deferMs = options.deferMs;
     this.hint = options.hint;
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { withRetry } from '../database/retry.ts';
 import type { Prisma } from '../database/generated/client.ts';
+import { ProviderError } from '../errors.ts';
 import type { ProviderResult, Run } from '../operations/define.ts';
 import { getOperation } from '../operations/index.ts';
 import { announce } from './announce.ts';
@@ -10,7 +11,7 @@ import { toFailure } from './failure.ts';
 import { reportProgress } from './progress.ts';
 import { attemptFolder } from './spool.ts';
 import { storable } from './storable.ts';
-import { complete, fail, finishCancelled, release, requestCancel, type ClaimedJob } from './transitions.ts';
+import { complete, defer, fail, finishCancelled, release, requestCancel, type ClaimedJob } from './transitions.ts';
 import { superviseJob, type Supervision } from './supervise.ts';
 
 /** PGlite runs one transaction at a time, so a busy server queues them. */
@@ -93,6 +94,9 @@ async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision
   if (error instanceof Unwanted || reason() === 'CANCEL') return (await finishCancelled(app.db, job)) ? 'CANCELLED' : 'LEASE_LOST';
   if (reason() === 'LEASE_LOST') return 'LEASE_LOST';
   if (reason() === 'STOP') return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
+  if (error instanceof ProviderError && error.deferMs !== undefined && !signal.aborted) {
+    return (await defer(app.db, job, { waitMs: error.deferMs, stage: `waiting for ${job.provider}` })) ? 'DEFERRED' : 'LEASE_LOST';
+  }
   const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
   return (await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY)) ?? 'LEASE_LOST';
 }

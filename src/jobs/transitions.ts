@@ -125,15 +125,19 @@ export async function finishCancelled(db: Client, job: ClaimedJob): Promise<bool
   return rows === 1;
 }
 
-/** Gives a job back without blame: a stop of this process, not a fault of the work. */
-export async function release(db: Client, job: ClaimedJob): Promise<boolean> {
+/** Gives a job back without blame for `waitMs`: who should do the work cannot take it yet. `stage` tells a person what it waits for. */
+export async function defer(db: Client, job: ClaimedJob, { waitMs, stage }: { waitMs: number; stage: string | null }): Promise<boolean> {
   const rows = await db.$executeRaw`
-    update job set lease_until = null, run_after = now(), rung_at = null, stage = null, progress = 0,
+    update job set lease_until = null, run_after = ${after(waitMs)}, rung_at = null, progress = 0,
+      stage = case when not cancel_requested then ${stage}::text end,
       status = (case when cancel_requested then 'CANCELLED' else 'PENDING' end)::job_status,
       finished_at = case when cancel_requested then now() end
     where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
   return rows === 1;
 }
+
+/** Gives a job back without blame, to run at once: a stop of this process, not a fault of the work. */
+export const release = (db: Client, job: ClaimedJob): Promise<boolean> => defer(db, job, { waitMs: 0, stage: null });
 
 /** A waiting job is cancelled at once; a running one is asked to stop. `null`: there was nothing left to cancel. */
 export async function requestCancel(db: Client, id: string, ownerId: string): Promise<'CANCELLED' | 'REQUESTED' | null> {
