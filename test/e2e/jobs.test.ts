@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deleteAssets } from '../../src/assets/delete.ts';
+import { startTestApp, type TestApp } from '../app.ts';
+import { createJob } from '../fixtures/job-rows.ts';
+import { jobsOf } from '../fixtures/job-client.ts';
+import { isAlive, orderedPicture, orderedPictures, orderedTasks } from '../fixtures/ordered-picture.ts';
+import { until } from '../until.ts';
+
+let darkroom: TestApp;
+beforeAll(async () => (darkroom = await startTestApp({ JOB_CONCURRENCY: '2', COMPUTE_PROCESSES: '2', JOB_LEASE: '2s' }, orderedTasks)));
+afterAll(() => darkroom.stop());
+
+const newJobs = async () => jobsOf(await darkroom.client());
+const rowIdOf = (globalId: string) => Buffer.from(globalId, 'base64').toString().split(':')[1]!;
+
+test('a failure that is worth another try leads to one after a wait, and each try is told', async () => {
+  const jobs = await newJobs();
+  const picture = await orderedPicture('fail', 'measure');
+  const [started] = await jobs.start(picture);
+  const job = await jobs.end(started!.jobId);
+  expect(job).toMatchObject({ status: 'COMPLETED', progress: 100, failure: null, attempts: [
+    { attempt: 1, outcome: 'RETRIED', failureCode: 'PROVIDER_ERROR', failureMessage: 'Expected an answer but the provider was tired' },
+    { attempt: 2, outcome: 'COMPLETED', failureCode: null, failureMessage: null },
+  ] });
+  expect(picture.runs()).toHaveLength(2);
+  expect((await jobs.events(job.id)).map(({ status, attempt }) => `${status} ${attempt}`).filter((step, index, steps) => step !== steps[index - 1])).toEqual([
+    'PENDING 0', 'PROCESSING 1', 'PENDING 1', 'PROCESSING 2', 'COMPLETED 2',
+  ]);
+});
+
+test('a provider that asks for time gets it', async () => {
+  const jobs = await newJobs();
+  const [started] = await jobs.start(await orderedPicture('ask to wait', 'measure'));
+  const { status, attempts: [first, second] } = await jobs.end(started!.jobId);
+  expect(status).toBe('COMPLETED');
+  expect(Date.parse(second.startedAt) - Date.parse(first.finishedAt)).toBeGreaterThanOrEqual(1_490);
+});
+
+test('a job fails with code and hint when its budget is used up, at once where another try would not help', async () => {
+  const jobs = await newJobs();
+  const [tired, picky] = await jobs.start(await orderedPicture('fail'), await orderedPicture('refuse'));
+  expect(await jobs.end(tired!.jobId)).toMatchObject({
+    status: 'FAILED',
+    failure: { code: 'PROVIDER_ERROR', message: 'Expected an answer but the provider was tired', hint: 'Wake it up', retryable: true },
+    attempts: [{ outcome: 'RETRIED' }, { outcome: 'RETRIED' }, { outcome: 'FAILED' }],
+  });
+  expect(await jobs.end(picky!.jobId)).toMatchObject({ status: 'FAILED', failure: { code: 'PROVIDER_REFUSED', hint: 'Send one', retryable: false }, attempts: [{ outcome: 'FAILED' }] });
+});
+
+test('a crash of native code costs one attempt of one job', async () => {
+  const jobs = await newJobs();
+  const [crashed, neighbour] = await orderedPictures(2, 'hold', 'measure');
+  const [first, second] = await jobs.start(crashed!, neighbour!);
+  await until('both to be measured', () => crashed!.runs().length + neighbour!.runs().length === 2);
+  process.kill(crashed!.runs()[0]!, 'SIGKILL');
+  expect(await jobs.end(first!.jobId)).toMatchObject({ status: 'COMPLETED', attempts: [{ outcome: 'RETRIED', failureCode: 'WORKER_LOST' }, { outcome: 'COMPLETED' }] });
+  neighbour!.letGo();
+  expect(await jobs.end(second!.jobId)).toMatchObject({ status: 'COMPLETED', attempts: [{ outcome: 'COMPLETED' }] });
+});
+
+test('a deadline is kept by a job that runs and by one that waits, to the moment', async () => {
+  const jobs = await newJobs();
+  const pictures = await orderedPictures(3, 'measure');
+  const images = await jobs.start(...pictures);
+  await Promise.all(images.map(({ jobId }) => jobs.end(jobId)));
+  const held = await orderedPictures(3, 'hold');
+  const [a, b, waiting] = await jobs.start(...held);
+  await until('two to run', () => held.filter((picture) => picture.runs().length === 1).length === 2);
+  const late = await jobs.analyze(images[0]!.imageId, { useCache: false, deadlineSeconds: 1 });
+  expect(await jobs.end(late.id)).toMatchObject({ status: 'FAILED', failure: { code: 'DEADLINE_EXCEEDED', retryable: false }, attempts: [] });
+  for (const { jobId } of [a!, b!, waiting!]) await jobs.cancel(jobId);
+  await Promise.all([a!, b!, waiting!].map(({ jobId }) => jobs.end(jobId)));
+
+  const running = await jobs.analyze((await jobs.start(await orderedPicture('measure', 'hold')))[0]!.imageId, { deadlineSeconds: 1, useCache: false });
+  const ended = await jobs.end(running.id);
+  expect(ended).toMatchObject({ status: 'FAILED', failure: { code: 'DEADLINE_EXCEEDED', retryable: false }, attempts: [{ outcome: 'FAILED', failureCode: 'DEADLINE_EXCEEDED' }] });
+  expect(Date.parse(ended.finishedAt) - Date.parse(ended.createdAt)).toBeGreaterThanOrEqual(1_000);
+});
+
+test('ten requests with one idempotency key at once make one job; the key is good for the same work only', async () => {
+  const jobs = await newJobs();
+  const [one, other] = await jobs.start(...(await orderedPictures(2, 'measure')));
+  const idempotencyKey = randomUUID();
+  const started = await Promise.all(Array.from({ length: 10 }, () => jobs.analyze(one!.imageId, { idempotencyKey, useCache: false })));
+  expect(new Set(started.map(({ id }) => id)).size).toBe(1);
+  expect(started[0].id).not.toBe(one!.jobId);
+  expect(await jobs.analyze(other!.imageId, { idempotencyKey })).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
+  expect((await jobs.end(started[0].id)).status).toBe('COMPLETED');
+  expect((await jobs.analyze(one!.imageId, { idempotencyKey })).id).toBe(started[0].id);
+  const stranger = await newJobs();
+  const [theirs] = await stranger.start(await orderedPicture('measure'));
+  expect((await stranger.analyze(theirs!.imageId, { idempotencyKey })).id).not.toBe(started[0].id);
+});
+
+test('the same work is completed at once; without the cache it is done again', async () => {
+  const jobs = await newJobs();
+  const picture = await orderedPicture('measure');
+  const [started] = await jobs.start(picture);
+  await jobs.end(started!.jobId);
+  const known = await jobs.analyze(started!.imageId);
+  expect(known).toMatchObject({ status: 'COMPLETED', progress: 100, cacheHit: true, attempts: [] });
+  expect(known.id).not.toBe(started!.jobId);
+  expect(await jobs.events(known.id)).toMatchObject([{ seq: 1, status: 'COMPLETED' }]);
+  expect(picture.runs()).toHaveLength(1);
+  const again = await jobs.analyze(started!.imageId, { useCache: false });
+  expect(await jobs.end(again.id)).toMatchObject({ status: 'COMPLETED', cacheHit: false });
+  expect(picture.runs()).toHaveLength(2);
+});
+
+test('a retry is a new job that points to the old one; only a job that failed or was cancelled has one', async () => {
+  const jobs = await newJobs();
+  const [started] = await jobs.start(await orderedPicture('refuse', 'refuse', 'measure'));
+  const first = await jobs.end(started!.jobId);
+  const second = await jobs.end((await jobs.retry(first.id)).id);
+  expect(second).toMatchObject({ status: 'FAILED', retryOf: { id: first.id } });
+  const third = await jobs.end((await jobs.retry(second.id)).id);
+  expect(third).toMatchObject({ status: 'COMPLETED', cacheHit: false, retryOf: { id: second.id } });
+  expect(await jobs.retry(third.id)).toMatchObject({ code: 'INVALID_INPUT' });
+  expect(await jobs.get(first.id)).toEqual(first);
+  expect(await (await newJobs()).retry(first.id)).toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('one viewer with two hundred waiting jobs does not delay the two of another until his end', async () => {
+  const [client, jobs] = [await darkroom.client(), await newJobs()];
+  const whale = jobsOf(client);
+  const [image] = await whale.start(await orderedPicture('measure'));
+  await whale.end(image!.jobId);
+  const { viewer } = client;
+  const { app } = darkroom;
+  const assetId = rowIdOf(image!.imageId);
+  for (let index = 0; index < 200; index++) await createJob(app.db, { ownerId: viewer, inputs: { create: { assetId, position: 0 } } });
+  const mine = await jobs.start(...(await orderedPictures(2, 'measure')));
+  await Promise.all(mine.map(({ jobId }) => jobs.end(jobId)));
+  expect(await app.db.job.count({ where: { ownerId: viewer, status: 'PENDING' } })).toBeGreaterThan(100);
+  await app.db.job.updateMany({ where: { ownerId: viewer, status: 'PENDING' }, data: { status: 'CANCELLED', finishedAt: new Date() } });
+});
+
+test('a job whose worker was lost runs alone', async () => {
+  const { db, queue } = darkroom.app;
+  const [client, other] = [await darkroom.client(), await newJobs()];
+  const jobs = jobsOf(client);
+  const suspicious = await orderedPicture('measure', 'hold');
+  const [image] = await jobs.start(suspicious);
+  await jobs.end(image!.jobId);
+  const suspect = await createJob(db, { ownerId: client.viewer, suspect: true, inputs: { create: { assetId: rowIdOf(image!.imageId), position: 0 } } });
+  await queue.ring({ jobId: suspect.id, attempt: 0 });
+  await until('the suspect to run', () => suspicious.runs().length === 2);
+  const [neighbour] = await other.start(await orderedPicture('measure'));
+  await until('the nudge to be heard', async () => (await queue.depth()) === 0);
+  suspicious.letGo();
+  const ended = await other.end(neighbour!.jobId);
+  const row = await db.job.findUniqueOrThrow({ where: { id: suspect.id } });
+  expect(row.status).toBe('COMPLETED');
+  expect(Date.parse(ended.startedAt)).toBeGreaterThanOrEqual(row.finishedAt!.getTime());
+});
+
+test('a job that was stored and never rung for runs all the same (I8, I9)', async () => {
+  const client = await darkroom.client();
+  const jobs = jobsOf(client);
+  const [image] = await jobs.start(await orderedPicture('measure'));
+  await jobs.end(image!.jobId);
+  const { id } = await createJob(darkroom.app.db, { ownerId: client.viewer, inputs: { create: { assetId: rowIdOf(image!.imageId), position: 0 } } });
+  for (let ring = 0; ring < 100; ring++) await darkroom.app.queue.ring({ jobId: image!.jobId, attempt: 7 });
+  await until('the job to end', async () => (await darkroom.app.db.job.findUniqueOrThrow({ where: { id } })).status === 'COMPLETED');
+});
+
+test('text that a database cannot keep does not fail a job', async () => {
+  const client = await darkroom.client();
+  const [started] = await jobsOf(client).start(await orderedPicture('write odd text'));
+  expect(await jobsOf(client).end(started!.jobId)).toMatchObject({ status: 'COMPLETED', attempts: [{ outcome: 'COMPLETED' }] });
+  const { image } = await client.get('query ($id: ID!) { image(id: $id) { analysis { codes { text } } } }', { id: started!.imageId });
+  expect(image.analysis.codes).toEqual([{ text: 'a\ufffdb\ufffdc' }]);
+});
+
+test('a job whose input was deleted before it began is cancelled, not failed', async () => {
+  const client = await darkroom.client();
+  const jobs = jobsOf(client);
+  const [image] = await jobs.start(await orderedPicture('measure'));
+  await jobs.end(image!.jobId);
+  const assetId = rowIdOf(image!.imageId);
+  // Between "cancel its jobs" and "delete it" another request starts one.
+  const { id } = await createJob(darkroom.app.db, { ownerId: client.viewer, runAfter: new Date(Date.now() + 500), inputs: { create: { assetId, position: 0 } } });
+  await deleteAssets(darkroom.app, { id: client.viewer, kind: 'USER' }, [assetId]);
+  await until('the job to end', async () => (await darkroom.app.db.job.findUniqueOrThrow({ where: { id } })).status === 'CANCELLED');
+});
+
+test('an attempt leaves no folder, and a start removes those of killed processes', async () => {
+  const folder = join(darkroom.app.config.DATA_DIR, 'spool', 'jobs');
+  const leftover = join(folder, `${randomUUID()}-1`);
+  await mkdir(leftover, { recursive: true });
+  await until('all attempts to be tidied up', async () => (await readdir(folder)).length === 1);
+  await darkroom.restart();
+  await until('the leftover to go', () => !existsSync(leftover));
+});
+
+test('work that takes longer than it may ends as TIMED_OUT, and its process is gone', async () => {
+  const strict = await startTestApp({ JOB_TIMEOUT: '1s', JOB_HARD_TIMEOUT: '2s' }, orderedTasks);
+  try {
+    const jobs = jobsOf(await strict.client());
+    const pictures = [await orderedPicture('hold'), await orderedPicture('spin')];
+    for (const { jobId } of await jobs.start(...pictures)) {
+      expect(await jobs.end(jobId)).toMatchObject({ status: 'FAILED', failure: { code: 'TIMED_OUT', retryable: false }, attempts: [{ outcome: 'FAILED', failureCode: 'TIMED_OUT' }] });
+    }
+    await until('the children to be gone', () => pictures.flatMap((picture) => picture.runs()).filter(isAlive).length === 0);
+  } finally {
+    await strict.stop();
+  }
+});
