@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createDemoClient } from './tour/client.ts';
 import { startDarkroomProcesses } from './tour/darkroom.ts';
-import { drawPictures, picturesOf, type Picture } from './tour/pictures.ts';
+import { drawPictures, picturesOf } from './tour/pictures.ts';
 import { createScreen } from './tour/screen.ts';
 import { showQueries } from './tour/shows.ts';
 import { count, uploadAndWatch } from './tour/upload.ts';
@@ -33,7 +33,10 @@ const interrupted = new Promise<never>((_, reject) => {
       reject(new Error('Interrupted'));
     });
   }
-  process.stdout.on('error', reject);
+  process.stdout.on('error', () => {
+    process.exitCode ??= 1;
+    reject(new Error('Interrupted'));
+  });
 });
 
 try {
@@ -56,9 +59,13 @@ async function giveTour(): Promise<void> {
   if (values.help) return screen.line(usage);
   if (more.length > 0) throw new Error(`Expected one folder but received ${more.length + 1}`);
   const folder = await demoFolder(values.keep);
-  const { pictures, left } = given === undefined ? await samples(folder) : await picturesOf(resolve(process.env['INIT_CWD'] ?? '.', given));
+  const chosen = given === undefined ? undefined : await picturesOf(resolve(process.env['INIT_CWD'] ?? '.', given));
+  if (!chosen) screen.line('Drawing sample pictures …');
 
-  const darkroom = await startDarkroomProcesses(screen, { ...values, folder, environment: process.env, atEnd: (end) => void ends.push(end) });
+  const [darkroom, { pictures, left }] = await Promise.all([
+    startDarkroomProcesses(screen, { ...values, folder, environment: process.env, atEnd: (end) => void ends.push(end) }),
+    chosen ?? drawPictures(join(folder, 'samples')).then((pictures) => ({ pictures, left: 0 })),
+  ]);
   screen.line(`${screen.paint.bold('Darkroom runs:')} ${darkroom.description}`);
   if (left > 0) screen.line(`Taking the first ${count(pictures.length, 'picture')}; ${left} more are left out.`);
 
@@ -85,9 +92,4 @@ async function demoFolder(keep: boolean): Promise<string> {
   const folder = await mkdtemp(join(root, '.cache/demo/'));
   if (!keep) ends.push(() => rm(folder, { recursive: true, force: true }));
   return folder;
-}
-
-async function samples(folder: string): Promise<{ pictures: Picture[]; left: number }> {
-  screen.line('Drawing sample pictures …');
-  return { pictures: await drawPictures(join(folder, 'samples')), left: 0 };
 }

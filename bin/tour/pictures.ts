@@ -22,16 +22,17 @@ export async function picturesOf(folder: string): Promise<{ pictures: Picture[];
   return { pictures: found, left: Math.max(0, names.length - maxPictures) };
 }
 
-/** Draws the sample pictures into `folder`. */
+/** Draws the sample pictures into `folder`; one after another, so that Ctrl-C is heard in between. */
 export async function drawPictures(folder: string): Promise<Picture[]> {
   await mkdir(folder, { recursive: true });
-  return Promise.all(
-    sampleNames.map(async (name) => {
-      const bytes = await drawSample(name);
-      await writeFile(join(folder, name), bytes);
-      return { name, path: join(folder, name), byteSize: bytes.length };
-    }),
-  );
+  const pictures: Picture[] = [];
+  for (const name of sampleNames) {
+    const bytes = await drawSample(name);
+    const path = join(folder, name);
+    await writeFile(path, bytes);
+    pictures.push({ name, path, byteSize: bytes.length });
+  }
+  return pictures;
 }
 
 /** As many requests as needed: none with more files than the server takes, or with more bytes than are pleasant to hold. */

@@ -16,7 +16,6 @@ export interface FileState {
 }
 
 const drawEveryMs = 80;
-const barCells = 20;
 const marks = { done: '✓', failed: '✗', refused: '–' };
 
 /** A bar per file, redrawn in place; without a terminal a line per file that has ended. */
@@ -30,7 +29,8 @@ export function createProgress(screen: Screen, names: string[]): Progress {
 
   function bar(index: number): string {
     const { percent, stage, outcome, note } = states[index]!;
-    const { paint } = screen;
+    const { paint, columns } = screen;
+    const barCells = columns < 100 ? 10 : 20;
     const filled = Math.round((percent / 100) * barCells);
     const color = outcome === 'done' ? paint.green : outcome ? paint.red : paint.cyan;
     const mark = outcome ? color(marks[outcome]) : ' ';

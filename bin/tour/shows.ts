@@ -1,3 +1,6 @@
+import { labDistanceSquared } from '../../src/compute/oklab.ts';
+import { colorTolerance } from '../../src/compute/palette.ts';
+import { parseColor } from '../../src/compute/parse-color.ts';
 import type { Client } from './client.ts';
 import { bestLikeness, tellingColor, tellingWords, type Count, type Neighbour, type Painted } from './questions.ts';
 import type { Screen } from './screen.ts';
@@ -52,9 +55,15 @@ async function showColor(screen: Screen, client: Client, images: Library['images
   screen.title(`Pictures with the ${color.name} ${color.hex}`, `of ${color.filename}; ${found.totalCount} of ${count(images.totalCount, 'picture')}, ${ms} ms`);
   if (found.totalCount === 0) throw new Error(`Expected a search for ${color.hex} to find ${color.filename} but it found nothing`);
   screen.table(['FILE', 'SCORE', 'MATCH', 'WHY'], found.edges.map(({ node, score, matchedBy }) => {
-    const shades = node.analysis?.colors.palette.filter(({ name }) => name === color.name) ?? [];
-    return [node.filename, score.toFixed(2), spoken(matchedBy.join(', ')), shades.slice(0, 3).map(({ hex, share }) => `${hex} ${Math.round(share * 100)} %`).join(', ') || 'a colour near it'];
+    const shades = nearest(color.hex, node.analysis?.colors.palette ?? []).slice(0, 3);
+    return [node.filename, score.toFixed(2), spoken(matchedBy.join(', ')), shades.map(({ hex, share }) => `${hex} ${Math.round(share * 100)} %`).join(', ')];
   }));
+}
+
+/** The colours that look like this one, the most alike first. */
+function nearest(hex: string, palette: Painted['palette']): Painted['palette'] {
+  const distance = (other: string) => labDistanceSquared(parseColor(hex)!, parseColor(other)!);
+  return palette.filter((color) => distance(color.hex) < (2 * colorTolerance) ** 2).sort((one, other) => distance(one.hex) - distance(other.hex));
 }
 
 async function showSimilar(screen: Screen, client: Client): Promise<void> {

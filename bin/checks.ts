@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { addTally, isBroken, ranNothing, tallyOf, type Report, type Tally } from './checks/tally.ts';
+import { postgresFolder } from './services/postgres.ts';
+import { redisServerPath } from './services/redis.ts';
+
+// bin/test: types, lint, then every vitest project. What needs a Redis or Postgres that cannot be had is left out, and in CI has failed.
+const root = fileURLToPath(new URL('..', import.meta.url));
+const mayLeaveOut = process.env['CI'] !== 'true';
+const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
+const remarks: string[] = [];
+
+const services = [
+  { name: 'Redis', find: redisServerPath, projects: ['redis', 'postgres'], mark: 'startRedis(' },
+  { name: 'Postgres', find: postgresFolder, projects: ['postgres'], mark: 'startPostgres(' },
+];
+const projects = new Set(['unit', 'embedded', 'redis', 'postgres']);
+const leftOut = new Set<string>();
+
+await check('types', 'npm', ['run', '--silent', 'types']);
+await check('lint', 'npm', ['run', '--silent', 'lint']);
+for (const { name, find, projects: needing, mark } of services) {
+  await find().catch((error: Error) => {
+    for (const project of needing) if (projects.delete(project)) count(mayLeaveOut ? 'skipped' : 'failed', `the end-to-end tests "${project}": ${error.message}`);
+    for (const file of testFiles(mark)) {
+      if (leftOut.has(file)) continue;
+      leftOut.add(file);
+      count(mayLeaveOut ? 'skipped' : 'failed', `${file}, which needs ${name}`);
+    }
+  });
+}
+await runTests();
+
+for (const remark of remarks) console.log(remark);
+console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
+process.exitCode = tally.failed > 0 ? 1 : 0;
+
+async function check(name: string, command: string, args: string[]): Promise<void> {
+  console.log(`Checking ${name} …`);
+  const code = await run(command, args);
+  count(code === 0 ? 'passed' : 'failed', code === 0 ? undefined : `${name}: see above`);
+}
+
+async function runTests(): Promise<void> {
+  const reportFile = join(root, '.cache/test/report.json');
+  mkdirSync(dirname(reportFile), { recursive: true });
+  rmSync(reportFile, { force: true });
+  const vitest = join(dirname(createRequire(import.meta.url).resolve('vitest/package.json')), 'vitest.mjs');
+  const code = await run(process.execPath, [
+    vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`,
+    ...[...projects].map((project) => `--project=${project}`), ...[...leftOut].map((file) => `--exclude=${file}`),
+  ]);
+  const report = readReport(reportFile);
+  if (!report) return count('failed', 'the tests ended without a report');
+  addTally(tally, tallyOf(report));
+  for (const file of report.testResults) {
+    const name = relative(root, file.name);
+    if (isBroken(file)) count('failed', `${name}: it could not be run`);
+    else if (!mayLeaveOut && ranNothing(file) && /redis|postgres|database|e2e/.test(name)) count('failed', `${name}: nothing of it was run`);
+  }
+  if (code !== 0 && tally.failed === 0) count('failed', `the tests: vitest ended with ${code}`);
+}
+
+function count(outcome: keyof Tally, remark?: string): void {
+  tally[outcome]++;
+  if (remark) remarks.push(`${outcome.charAt(0).toUpperCase()}${outcome.slice(1)}: ${remark}`);
+}
+
+function readReport(file: string): Report | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Report;
+  } catch {
+    return undefined;
+  }
+}
+
+const testFiles = (mark: string) =>
+  readdirSync(join(root, 'test')).filter((name) => name.endsWith('.test.ts')).map((name) => `test/${name}`).filter((file) => readFileSync(join(root, file), 'utf8').includes(mark));
+
+/** Gives the exit code; a signal for us is one for the command too. */
+function run(command: string, args: string[]): Promise<number | string> {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const pass = (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    child.once('exit', () => process.exit(1));
+  };
+  process.on('SIGTERM', pass).on('SIGINT', pass);
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      process.off('SIGTERM', pass).off('SIGINT', pass);
+      resolve(code ?? signal ?? 'nothing');
+    });
+  });
+}
