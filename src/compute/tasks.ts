@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { encodeImage } from './encode.ts';
 import { inspectImage } from './inspect.ts';
 import { measureImage } from './measure.ts';
 import type { TaskList } from './messages.ts';
@@ -9,6 +10,7 @@ sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map(
 
 /** Everything a compute child can do. Imported at run time by the child alone: sharp never enters the parent. */
 export const tasks = {
+  encode: encodeImage,
   inspect: inspectImage,
   measure: (input: Parameters<typeof measureImage>[0], context) => measureImage(input, context.progress),
 } satisfies TaskList;
