@@ -4,6 +4,7 @@ import { createCompute, type Compute } from './compute/pool.ts';
 import type { Config } from './config.ts';
 import { openDatabase, type Database } from './database/open.ts';
 import type { PrismaClient } from './database/generated/client.ts';
+import { createHttp, type Http } from './http.ts';
 import { memoryEvents, redisEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
 import { beeQueue } from './queue/bee.ts';
@@ -24,6 +25,7 @@ export interface App {
   queue: Queue;
   events: Events;
   compute: Compute;
+  http: Http;
 }
 
 /** Parts that a host of Darkroom may bring along instead of ours. */
@@ -54,7 +56,7 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string,
     const queue = redis ? await beeQueue(redis, config.REDIS_PREFIX, log) : memoryQueue(log);
     opened.push(() => queue.close(1_000));
     const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log, tasksUrl }));
-    return { config, log, database, db: database.db, storage, queue, events, compute, close };
+    return { config, log, database, db: database.db, storage, queue, events, compute, http: createHttp(), close };
   } catch (error) {
     await close();
     throw error;

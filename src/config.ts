@@ -46,7 +46,10 @@ export const settings = {
   UPLOAD_MAX_AVIF_PIXELS: count.prefault('32000000').describe('Pixels of an AVIF or HEIC image at the most; they decode into far more memory than others.'),
   UPLOAD_MAX_FRAMES: count.prefault('1000').describe('Frames of an animated image at the most.'),
 
-  ANALYZE_PROVIDER: z.enum(['auto', 'local']).prefault('auto').describe('Who analyses when the client does not say.'),
+  ANALYZE_PROVIDER: z.enum(['auto', 'local', 'azure-vision']).prefault('auto').describe('Who analyses when the client does not say. "auto": azure-vision when it is set up, and local when that fails or is not.'),
+  AZURE_VISION_ENDPOINT: url.optional().describe('The endpoint of an Azure Computer Vision resource, such as https://NAME.cognitiveservices.azure.com.'),
+  AZURE_VISION_KEY: z.string().regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters').optional().describe('One of the two keys of that resource.'),
+  PROVIDER_TIMEOUT: duration.prefault('30s').describe('A provider that has not answered a call after this long is given up.'),
 
   JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process runs at a time.'),
   JOB_TIMEOUT: duration.prefault('4m').describe('After this long a job is asked to stop.'),
@@ -97,6 +100,10 @@ function contradictions(config: Config): string[] {
   if (config.JOB_HARD_TIMEOUT <= config.JOB_TIMEOUT) problems.push('JOB_HARD_TIMEOUT must be longer than JOB_TIMEOUT');
   if (config.UPLOAD_MIN_SIDE > config.UPLOAD_MAX_SIDE) problems.push('UPLOAD_MIN_SIDE must not be above UPLOAD_MAX_SIDE');
   if (config.UPLOAD_MAX_BYTES > 2_000_000_000) problems.push('UPLOAD_MAX_BYTES must not be above 2GB');
+  const azure = { AZURE_VISION_ENDPOINT: config.AZURE_VISION_ENDPOINT, AZURE_VISION_KEY: config.AZURE_VISION_KEY };
+  const missing = Object.entries(azure).filter(([, value]) => !value).map(([name]) => name);
+  if (config.ANALYZE_PROVIDER === 'azure-vision' && missing.length > 0) problems.push(`ANALYZE_PROVIDER=azure-vision needs ${missing.join(' and ')}`);
+  else if (missing.length === 1) problems.push(`AZURE_VISION_ENDPOINT and AZURE_VISION_KEY belong together, but ${missing.join()} is missing`);
   for (const name of ['JOB_CONCURRENCY', 'COMPUTE_PROCESSES', 'UPLOAD_MAX_FILES', 'JOB_MAX_FAILURES'] as const) {
     if (config[name] < 1) problems.push(`${name} must be at least 1`);
   }

@@ -44,7 +44,7 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
 
 /** The happy path: inputs to local files, the provider, and then one commit for everything. */
 async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leaseLost }: Supervision): Promise<number | null> {
-  const { db, storage, config, compute } = app;
+  const { db, storage, config, compute, http } = app;
   const operation = getOperation(job.operation);
   const provider = operation.providers.find((known) => known.name === job.provider);
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
@@ -70,6 +70,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     timeoutMs: config.JOB_TIMEOUT,
     progress: progress.report,
     compute,
+    http,
     config,
   };
   signal.throwIfAborted();

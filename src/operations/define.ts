@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { AssetKind, Prisma } from '../database/generated/client.ts';
 import type { Compute } from '../compute/pool.ts';
 import type { Config } from '../config.ts';
+import type { Http } from '../http.ts';
 
 /** An input of a job as a provider sees it: a local copy, and what is known of it. */
 export interface InputFile {
@@ -21,6 +22,7 @@ export interface Run<Parameters> {
   /** `percent` is 0 to 100; `stage` is a word or two for a person. Call as often as you like. */
   progress(percent: number, stage: string): void;
   compute: Compute;
+  http: Http;
   config: Config;
 }
 
