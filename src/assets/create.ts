@@ -4,6 +4,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Inspection } from '../compute/inspect.ts';
 import { Prisma, type Asset } from '../database/generated/client.ts';
+import { imageFacts } from './image-facts.ts';
 import { cleanTags } from './tags.ts';
 import { indexWords } from './words.ts';
 
@@ -23,7 +24,6 @@ export async function createImage(
   const { db, storage } = app;
   const id = randomUUID();
   const storageKey = `originals/${id}`;
-  const { exif } = inspection;
   const tags = cleanTags(facts.tags ?? []);
 
   await storage.put(storageKey, createReadStream(file.path), { byteSize: file.byteSize, contentType: inspection.contentType });
@@ -33,20 +33,11 @@ export async function createImage(
         data: {
           id,
           ownerId: viewer.id,
-          kind: 'IMAGE',
           filename: cleanFilename(file.filename),
-          contentType: inspection.contentType,
           byteSize: file.byteSize,
           sha256: file.sha256,
           storageKey,
-          width: inspection.width,
-          height: inspection.height,
-          format: inspection.format,
-          frames: inspection.frames,
-          hasAlpha: inspection.hasAlpha,
-          damaged: inspection.damaged,
-          takenAt: exif?.takenAt ? new Date(exif.takenAt) : null,
-          exif: exif ? { camera: exif.camera, orientation: exif.orientation, gps: facts.keepLocation ? exif.gps && { ...exif.gps } : null } : Prisma.DbNull,
+          ...imageFacts(inspection, { keepLocation: facts.keepLocation ?? false }),
           title: facts.title ?? null,
           metadata: facts.metadata === undefined || facts.metadata === null ? Prisma.DbNull : (facts.metadata as Prisma.InputJsonValue),
           tags: { create: tags.map((name) => ({ ownerId: viewer.id, name, source: 'user', confidence: 1 })) },
