@@ -11,40 +11,51 @@ export interface Grant {
   name?: string;
 }
 
-export type Verdict = { grant: Grant } | { refused: 'WRONG' | 'EXPIRED' };
+export type Verdict<Granted = Grant> = { grant: Granted } | { refused: 'WRONG' | 'EXPIRED' };
 
 const separator = '&signature=';
 
-/** Path and query of the URL that carries the grant. The signature covers every character before it, so nothing can be changed or added. */
+/** Path and query with a signature over every character of them, so that nothing can be changed or added. `expires` must be in the query. */
+export function signPath(secret: string, pathAndQuery: string): string {
+  return `${pathAndQuery}${separator}${mac(secret, pathAndQuery)}`;
+}
+
+/** What `signPath` was given, where this server signed it and its time is not over. */
+export function verifyPath(secret: string, signed: string, now: Date = new Date()): Verdict<{ url: URL; expires: number }> {
+  const cut = signed.lastIndexOf(separator);
+  const text = signed.slice(0, Math.max(cut, 0));
+  const expected = Buffer.from(mac(secret, text));
+  const given = Buffer.from(signed.slice(cut + separator.length));
+  if (cut < 0 || given.length !== expected.length || !timingSafeEqual(given, expected)) return { refused: 'WRONG' };
+
+  const url = new URL(text, 'http://signed');
+  const expires = Number(url.searchParams.get('expires'));
+  return expires * 1000 <= now.getTime() ? { refused: 'EXPIRED' } : { grant: { url, expires } };
+}
+
+/** Path and query of the URL that carries the grant. */
 export function signGrant(secret: string, { key, expires, inline, name }: Grant): string {
   const query = new URLSearchParams({ expires: String(expires) });
   if (inline) query.set('inline', 'true');
   if (name !== undefined) query.set('name', name);
-  const text = `/files/${key}?${query}`;
-  return `${text}${separator}${mac(secret, text)}`;
+  return signPath(secret, `/files/${key}?${query}`);
 }
 
 /** The grant that a request's path and query carry, or why there is none. */
 export function verifyGrant(secret: string, pathAndQuery: string, now: Date = new Date()): Verdict {
-  const cut = pathAndQuery.lastIndexOf(separator);
-  const text = pathAndQuery.slice(0, Math.max(cut, 0));
-  const expected = Buffer.from(mac(secret, text));
-  const given = Buffer.from(pathAndQuery.slice(cut + separator.length));
-  if (cut < 0 || given.length !== expected.length || !timingSafeEqual(given, expected)) return { refused: 'WRONG' };
-
-  const { pathname, searchParams } = new URL(text, 'http://files');
-  const expires = Number(searchParams.get('expires'));
-  if (expires * 1000 <= now.getTime()) return { refused: 'EXPIRED' };
+  const verdict = verifyPath(secret, pathAndQuery, now);
+  if ('refused' in verdict) return verdict;
+  const { expires, url: { pathname, searchParams } } = verdict.grant;
   const inline = searchParams.get('inline') === 'true';
   return { grant: { key: pathname.slice('/files/'.length), expires, inline, name: searchParams.get('name') ?? undefined } };
 }
 
 /**
  * When a URL asked for now should expire: at least as long as asked, at most a quarter longer, and the same moment for
- * everyone who asks within a few minutes, so that the same object has the same URL and browser caches work.
+ * everyone who asks within the same few minutes, so that the same object has the same URL and browser caches work.
  */
-export function expiryOf(expiresInSeconds: number, now: Date = new Date()): number {
-  const windowSeconds = Math.min(300, Math.max(1, Math.floor(expiresInSeconds / 4)));
+export function expiryOf(expiresInSeconds: number, now: Date = new Date(), longestWindowSeconds = 300): number {
+  const windowSeconds = Math.min(longestWindowSeconds, Math.max(1, Math.floor(expiresInSeconds / 4)));
   return Math.ceil((now.getTime() / 1000 + expiresInSeconds) / windowSeconds) * windowSeconds;
 }
 
