@@ -110,28 +110,29 @@ export async function decodeImage(bytes: Buffer, limits: DecodeLimits, options: 
 
 /** As `decodeImage`, for a header that was read before. */
 export async function decodePixels(header: Header, { maxSide }: { maxSide: number }): Promise<DecodedImage> {
-  const { raster, damaged } = await readPixels(header, maxSide);
+  const { result: raster, damaged } = await usePixels(header, (image) => shrink(image, maxSide));
   return { raster, width: header.width, height: header.height, hasAlpha: raster.channels === 4, frames: header.frames, damaged };
 }
 
-async function readPixels({ format, bytes, hasAlpha }: Header, maxSide: number): Promise<{ raster: Raster; damaged: boolean }> {
+/** What `use` makes of the upright first frame. For damaged bytes it is called a second time, with what a tolerant decoder can save. */
+export async function usePixels<Result>({ format, bytes, hasAlpha }: Header, use: (image: Sharp) => Promise<Result>): Promise<{ result: Result; damaged: boolean }> {
   if (format === 'BMP') {
     const { raster, damaged } = decodeBmp(bytes);
-    return { raster: await shrink(fromRaster(raster), maxSide), damaged };
+    return { result: await use(fromRaster(raster)), damaged };
   }
   if (format === 'HEIC') {
     const image = fromRaster(await decodeHeic(bytes));
-    return { raster: await shrink(hasAlpha ? image : image.removeAlpha(), maxSide), damaged: false };
+    return { result: await use(hasAlpha ? image : image.removeAlpha()), damaged: false };
   }
 
-  const decode = (failOn: 'error' | 'none') => shrink(sharp(bytes, { failOn, limitInputPixels: false, sequentialRead: true }).autoOrient(), maxSide);
+  const decode = (failOn: 'error' | 'none') => use(sharp(bytes, { failOn, limitInputPixels: false, sequentialRead: true }).autoOrient());
   try {
-    return { raster: await decode('error'), damaged: false };
+    return { result: await decode('error'), damaged: false };
   } catch (error) {
-    const raster = await decode('none').catch(() => {
+    const result = await decode('none').catch(() => {
       throw corrupt(format, error);
     });
-    return { raster, damaged: true };
+    return { result, damaged: true };
   }
 }
 
