@@ -57,6 +57,7 @@ async function openPostgres(settings: DatabaseSettings & { DATABASE_URL: string 
   const connection = await connectForMigrations(settings.DATABASE_URL, log);
   try {
     await migrate(connection, log, source);
+    await mustSeeEverything(connection);
   } finally {
     await connection.dispose();
   }
@@ -66,6 +67,13 @@ async function openPostgres(settings: DatabaseSettings & { DATABASE_URL: string 
 async function migrate(connection: SqlDriverAdapter, log: Log, source: SchemaSource): Promise<void> {
   const applied = await applyMigrations(connection, source);
   if (applied.length > 0) log.info({ migrations: applied }, 'the database is at its newest migration');
+}
+
+/** Policies hold for every role but the owner of the tables. Any other would find an empty database and take it for the truth. */
+async function mustSeeEverything(connection: SqlDriverAdapter): Promise<void> {
+  const sql = `SELECT current_user::text, string_agg(relname, ', ' ORDER BY relname) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND row_security_active(oid)`;
+  const [row] = (await connection.queryRaw({ sql, args: [], argTypes: [] })).rows;
+  if (row?.[1]) throw new Error(`Expected the role of DATABASE_URL to own the tables of Darkroom, but row-level security hides rows of ${String(row[1])} from ${String(row[0])}. Connect as their owner, or give that role BYPASSRLS.`);
 }
 
 function database(kind: Database['kind'], adapter: SqlMigrationAwareDriverAdapterFactory, settings: DatabaseSettings, close: () => Promise<void>): Database {

@@ -23,6 +23,8 @@ export function postgresAdapter(settings: PostgresSettings, log: Log): SqlMigrat
 export async function connectForMigrations(url: string, log: Log): Promise<SqlDriverAdapter> {
   const connection = await adapter(url, log, { max: 1, idleTimeoutMillis: 0, lock_timeout: 300_000 }).connect();
   const pool = (connection as unknown as { underlyingDriver(): Pool }).underlyingDriver();
+  // What a migration has to say to the operator.
+  pool.on('connect', (client) => client.on('notice', ({ message }) => log.info(`Postgres: ${message}`)));
   await pool.query('SELECT 1').catch(async (cause: unknown) => {
     await connection.dispose();
     const { host, pathname } = new URL(url);
