@@ -37,7 +37,7 @@ export async function startJob(
 
   const earlier = await findByKey(app, viewer, options.idempotencyKey, cacheKey);
   if (earlier) return earlier;
-  const known = options.useCache === false ? null : await findCompleted(app, viewer, cacheKey);
+  const known = options.useCache === false ? null : await findCompleted(app, viewer, operation, cacheKey);
 
   const data: Prisma.JobUncheckedCreateInput = {
     id: randomUUID(),
@@ -88,11 +88,13 @@ async function createCompleted({ db }: App, operation: Operation, provider: Prov
   });
 }
 
-async function findCompleted({ db }: App, viewer: Viewer, cacheKey: string): Promise<Job | null> {
-  return db.job.findFirst({
+async function findCompleted({ db }: App, viewer: Viewer, operation: Operation, cacheKey: string): Promise<Job | null> {
+  const job = await db.job.findFirst({
     where: { ownerId: viewer.id, cacheKey, status: 'COMPLETED', finishedAt: { gt: new Date(Date.now() - cacheTtlMs) } },
     orderBy: { finishedAt: 'desc' },
   });
+  const isReusable = job !== null && (operation.isReusable?.(operation.result.parse(job.result)) ?? true);
+  return isReusable ? job : null;
 }
 
 async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, cacheKey: string): Promise<Job | null> {

@@ -63,6 +63,8 @@ export interface Operation<Parameters = unknown, Result = unknown> {
   providers: Provider<Parameters, Result>[];
   /** The provider that the settings ask for by name. */
   preferred?(config: Config): string | undefined;
+  /** Whether the result may answer for the same work later; one that an outage cut short may not. */
+  isReusable?(result: Result): boolean;
   /** Writes what search needs. Runs inside the transaction that completes the job, and again at a cache hit, so it replaces rather than adds. */
   keep?(tx: Prisma.TransactionClient, job: FinishedJob, result: Result): Promise<void>;
 }

@@ -27,8 +27,10 @@ export const measurementsSchema = z.object({
   codes: z.array(z.object({ format: z.string(), text: z.string(), box })),
 });
 
-/** What a provider says on top of the measurements. A feature it cannot do is in `unavailable`, never an empty list that looks like an answer. */
+/** What a provider says on top of the measurements. `isPartial`: an outage cut it short, so it must not answer for the same work later. A feature it cannot do is in `unavailable`, never an empty list that looks like an answer. */
 export const wordsSchema = z.object({
+  source: z.object({ provider: z.string(), version: z.string() }),
+  isPartial: z.boolean(),
   caption: z.object({ text: z.string(), confidence: share }).nullable(),
   tags: z.array(named),
   objects: z.array(boxed),
@@ -45,13 +47,33 @@ export type Words = z.infer<typeof wordsSchema>;
 export const resultSchema = z.object({ measurements: measurementsSchema, words: wordsSchema });
 export type AnalyzeResult = z.infer<typeof resultSchema>;
 
+type Box = z.infer<typeof box>;
+
+/** The same rectangle in whole pixels of the upright picture; it never leaves the picture. */
+function pixelsOf(box: Box, { width, height }: { width: number; height: number }): Box {
+  const [x, y] = [Math.round(box.x * width), Math.round(box.y * height)];
+  return { x, y, width: Math.round((box.x + box.width) * width) - x, height: Math.round((box.y + box.height) * height) - y };
+}
+
 /** What the graph shows of an analysis, kept as JSON: everything but the vectors and hashes, which have tables of their own. */
-export function factsOf({ measurements, words }: AnalyzeResult, provider: string) {
+export function factsOf({ measurements, words: { source, isPartial: _, ...words } }: AnalyzeResult) {
   const { colors, quality, codes } = measurements;
+  const placed = <Thing extends { box: Box }>(things: Thing[]) => things.map((thing) => ({ ...thing, box: { ...thing.box, pixels: pixelsOf(thing.box, measurements) } }));
   const tags = [
     ...measurements.tags.map(({ name, confidence }) => ({ name, confidence, source: 'local' })),
-    ...words.tags.map((tag) => ({ ...tag, source: provider })),
+    ...words.tags.map((tag) => ({ ...tag, source: source.provider })),
   ].sort((a, b) => b.confidence - a.confidence);
-  return { ...words, caption: words.caption ?? measurements.caption, tags, colors, quality, codes };
+  return {
+    ...words,
+    caption: words.caption ?? measurements.caption,
+    tags,
+    objects: placed(words.objects),
+    faces: placed(words.faces),
+    brands: placed(words.brands),
+    text: words.text && { ...words.text, lines: placed(words.text.lines) },
+    colors,
+    quality,
+    codes: placed(codes),
+  };
 }
 export type AnalysisFacts = ReturnType<typeof factsOf>;

@@ -11,17 +11,19 @@ export async function keepAnalysis(tx: Prisma.TransactionClient, job: FinishedJo
   const [assetId] = job.inputIds;
   if (!assetId) throw new Error(`Expected an image for the analyze job ${job.id} but it was deleted`);
   const { ownerId } = job;
-  const { measurements } = result;
+  const { measurements, words } = result;
   const row = { assetId, ownerId };
 
-  const facts = factsOf(result, job.provider);
+  const facts = factsOf(result);
   await tx.analysis.create({
-    data: { ...row, id: randomUUID(), jobId: job.id, provider: job.provider, modelVersion: job.modelVersion, facts: facts as unknown as Prisma.InputJsonValue },
+    data: { ...row, id: randomUUID(), jobId: job.id, provider: words.source.provider, modelVersion: words.source.version, facts: facts as unknown as Prisma.InputJsonValue },
   });
   await tx.asset.update({ where: { id: assetId }, data: { thumbHash: measurements.placeholder.thumbHash } });
   await tx.imageTag.deleteMany({ where: { assetId, source: { not: 'user' } } });
+  // A thing that was found is looked for by its name, be it a tag or not.
+  const found = [...words.objects, ...words.brands, ...words.landmarks].map((thing) => ({ ...thing, source: words.source.provider }));
   await tx.imageTag.createMany({
-    data: facts.tags.map(({ name, confidence, source }) => ({ ...row, name: name.toLowerCase(), confidence, source })),
+    data: [...facts.tags, ...found].map(({ name, confidence, source }) => ({ ...row, name: name.toLowerCase(), confidence, source })),
     skipDuplicates: true,
   });
   await tx.imageColor.deleteMany({ where: { assetId } });

@@ -10,6 +10,8 @@ export interface Describer {
   name: string;
   version: string;
   unavailable(config: Config): string | null;
+  /** Throws a `ProviderError` with `deferMs` when it could not answer now, so that nothing is measured in vain. */
+  ready?(run: Run<AnalyzeParameters>): void;
   describe(image: InputFile, run: Run<AnalyzeParameters>): Promise<Words>;
 }
 
@@ -25,6 +27,7 @@ export function measuredFirst(describer: Describer): Provider<AnalyzeParameters,
     async run(run) {
       const [image] = run.inputs;
       if (!image) throw new Error('Expected one image to analyze but received none');
+      describer.ready?.(run);
       const { output: measurements, peakRssBytes } = await run.compute.run('measure', { path: image.path, limits: imageLimits(run.config) }, {
         signal: run.signal,
         timeoutMs: run.timeoutMs,
@@ -32,7 +35,8 @@ export function measuredFirst(describer: Describer): Provider<AnalyzeParameters,
       });
       run.progress(80, 'describing');
       const words = await describer.describe(image, run);
-      return { result: { measurements, words }, peakMemoryBytes: peakRssBytes };
+      const source = { ...words.source, version: `${words.source.version}+${measuringVersion}` };
+      return { result: { measurements, words: { ...words, source } }, peakMemoryBytes: peakRssBytes };
     },
   };
 }

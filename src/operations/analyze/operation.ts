@@ -3,6 +3,8 @@ import { defineOperation } from '../define.ts';
 import { resultSchema } from './facts.ts';
 import { keepAnalysis } from './keep.ts';
 import { measuredFirst, type AnalyzeParameters } from './measured.ts';
+import { auto } from './providers/auto.ts';
+import { azureVision } from './providers/azure-vision.ts';
 import { local } from './providers/local.ts';
 
 export const analyze = defineOperation({
@@ -12,7 +14,8 @@ export const analyze = defineOperation({
   inputs: { kind: 'IMAGE', min: 1, max: 1 },
   parameters: z.strictObject({}) as z.ZodType<AnalyzeParameters>,
   result: resultSchema,
-  providers: [measuredFirst(local)],
+  providers: [auto, azureVision, local].map(measuredFirst),
   preferred: (config) => (config.ANALYZE_PROVIDER === 'auto' ? undefined : config.ANALYZE_PROVIDER),
+  isReusable: ({ words }) => !words.isPartial,
   keep: keepAnalysis,
 });

@@ -11,9 +11,22 @@ import { analyze } from './operation.ts';
 
 const confidence = 'How sure the source is, 0 to 1.';
 
-const Box = builder.objectRef<{ x: number; y: number; width: number; height: number }>('Box').implement({
-  description: 'A rectangle in the upright picture, as fractions of its width and height from the top left.',
-  fields: (t) => ({ x: t.exposeFloat('x'), y: t.exposeFloat('y'), width: t.exposeFloat('width'), height: t.exposeFloat('height') }),
+type Rectangle = { x: number; y: number; width: number; height: number };
+
+const PixelBox = builder.objectRef<Rectangle>('PixelBox').implement({
+  description: 'A rectangle in whole pixels of the upright picture, from the top left.',
+  fields: (t) => ({ x: t.exposeInt('x'), y: t.exposeInt('y'), width: t.exposeInt('width'), height: t.exposeInt('height') }),
+});
+
+const Box = builder.objectRef<Rectangle & { pixels: Rectangle }>('Box').implement({
+  description: 'A rectangle in the upright picture, as fractions of its width and height from the top left. Fractions fit every rendition.',
+  fields: (t) => ({
+    x: t.exposeFloat('x'),
+    y: t.exposeFloat('y'),
+    width: t.exposeFloat('width'),
+    height: t.exposeFloat('height'),
+    pixels: t.expose('pixels', { type: PixelBox, description: 'The same in pixels of the original.' }),
+  }),
 });
 
 const Caption = builder.objectRef<{ text: string; confidence: number }>('Caption').implement({

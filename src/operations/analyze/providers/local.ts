@@ -5,10 +5,12 @@ const needsModel = 'Needs a trained model, and Darkroom ships none; a cloud prov
 /** No weights and no network: what can be measured is in the measurements, and what cannot be known is said to be unavailable. */
 export const local: Describer = {
   name: 'local',
-  version: '1',
+  version: '2',
   unavailable: () => null,
   async describe() {
     return {
+      source: { provider: 'local', version: '2' },
+      isPartial: false,
       caption: null,
       tags: [],
       objects: [],
