@@ -3,6 +3,7 @@ import { encodeImage } from './encode.ts';
 import { inspectImage } from './inspect.ts';
 import { measureImage } from './measure.ts';
 import type { TaskList } from './messages.ts';
+import { renderImage } from './render.ts';
 
 // sniff.ts lets no other format through; should it fail, no other loader answers, and none that opens files by name.
 sharp.block({ operation: ['VipsForeignLoad'] });
@@ -13,4 +14,5 @@ export const tasks = {
   encode: encodeImage,
   inspect: inspectImage,
   measure: (input: Parameters<typeof measureImage>[0], context) => measureImage(input, context.progress),
+  render: renderImage,
 } satisfies TaskList;
