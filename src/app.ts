@@ -12,7 +12,7 @@ import { memoryQueue } from './queue/memory.ts';
 import type { Queue } from './queue/queue.ts';
 import { openRedis } from './redis.ts';
 import { diskStorage } from './storage/disk.ts';
-import { readSigningSecret } from './storage/signature.ts';
+import { readSigningSecret, signPath } from './storage/signature.ts';
 import type { Storage } from './storage/storage.ts';
 
 /** Everything the program has. Functions take it as their first argument and destructure what they need. */
@@ -25,6 +25,8 @@ export interface App {
   queue: Queue;
   events: Events;
   compute: Compute;
+  /** The URL of a path of this server, with a signature that its route verifies. */
+  signUrl: (pathAndQuery: string) => string;
   http: Http;
 }
 
@@ -56,7 +58,7 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string,
     const queue = redis ? await beeQueue(redis, config.REDIS_PREFIX, log) : memoryQueue(log);
     opened.push(() => queue.close(1_000));
     const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log, tasksUrl }));
-    return { config, log, database, db: database.db, storage, queue, events, compute, http: createHttp(), close };
+    return { config, log, database, db: database.db, storage, queue, events, compute, signUrl: (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery), http: createHttp(), close };
   } catch (error) {
     await close();
     throw error;

@@ -18,6 +18,10 @@ const byteSize = quantity('a size', ['B', 'KB', 'MB', 'GB']);
 const count = z.string().regex(/^\d+$/, 'Expected a whole number').transform(Number);
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const url = z.string().refine(URL.canParse, 'Expected a URL');
+const sizes = z
+  .string()
+  .regex(/^\s*((\d+|x\d+|\d+x\d+)\s*(,\s*|$))*$/, 'Expected sizes such as 320, x480 and 256x256, separated by commas')
+  .transform((text) => text.split(',').map((size) => size.trim()).filter(Boolean));
 const cores = String(availableParallelism());
 
 /** Every setting of Darkroom: one environment variable each. `.env.example` is printed from this, in this order. */
@@ -35,7 +39,7 @@ export const settings = {
   REDIS_PREFIX: z.string().regex(/^[\w-]+$/).prefault('darkroom').describe('Every key and channel in Redis starts with this.'),
 
   JWT_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Viewers come with a JWT signed with this (HS256, claim "sub"). Without it: one local viewer, on loopback only.'),
-  SIGNING_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Signs the URLs of stored files. Without it: made once and kept in DATA_DIR.'),
+  SIGNING_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Signs the URLs of stored files and renditions. Without it: made once and kept in DATA_DIR; API processes that do not share that folder need it.'),
   CORS_ORIGINS: z.string().prefault('').transform((text) => text.split(',').map((origin) => origin.trim()).filter(Boolean)).describe('Origins whose pages may call this API, separated by commas.'),
 
   UPLOAD_MAX_FILES: count.prefault('25').describe('Files in one request at the most.'),
@@ -45,6 +49,10 @@ export const settings = {
   UPLOAD_MAX_PIXELS: count.prefault('64000000').describe('Pixels of an image at the most.'),
   UPLOAD_MAX_AVIF_PIXELS: count.prefault('32000000').describe('Pixels of an AVIF or HEIC image at the most; they decode into far more memory than others.'),
   UPLOAD_MAX_FRAMES: count.prefault('1000').describe('Frames of an animated image at the most.'),
+
+  RENDITION_MAX_SIDE: count.prefault('4096').describe('Longer side of a rendition in pixels, at the most.'),
+  RENDITION_SIZES: sizes.prefault('').describe('The only sizes that clients may ask for, at the default quality: WIDTH, xHEIGHT or WIDTHxHEIGHT, separated by commas. Without it: any.'),
+  RENDITION_CACHE_SIZE: byteSize.prefault('1GB').describe('Renditions kept in DATA_DIR/cache; those not used for the longest time go first.'),
 
   ANALYZE_PROVIDER: z.enum(['auto', 'local', 'azure-vision']).prefault('auto').describe('Who analyses when the client does not say. "auto": azure-vision when it is set up, and local when that fails or is not.'),
   AZURE_VISION_ENDPOINT: url.optional().describe('The endpoint of an Azure Computer Vision resource, such as https://NAME.cognitiveservices.azure.com.'),
@@ -104,6 +112,10 @@ function contradictions(config: Config): string[] {
   const missing = Object.entries(azure).filter(([, value]) => !value).map(([name]) => name);
   if (config.ANALYZE_PROVIDER === 'azure-vision' && missing.length > 0) problems.push(`ANALYZE_PROVIDER=azure-vision needs ${missing.join(' and ')}`);
   else if (missing.length === 1) problems.push(`AZURE_VISION_ENDPOINT and AZURE_VISION_KEY belong together, but ${missing.join()} is missing`);
+  // WebP ends there.
+  if (config.RENDITION_MAX_SIDE < 1 || config.RENDITION_MAX_SIDE > 16_383) problems.push(`RENDITION_MAX_SIDE must be between 1 and 16383 but is ${config.RENDITION_MAX_SIDE}`);
+  // Ten of the largest must fit between two looks at what is there.
+  if (config.RENDITION_CACHE_SIZE < 100_000_000) problems.push('RENDITION_CACHE_SIZE must be at least 100MB');
   for (const name of ['JOB_CONCURRENCY', 'COMPUTE_PROCESSES', 'UPLOAD_MAX_FILES', 'JOB_MAX_FAILURES'] as const) {
     if (config[name] < 1) problems.push(`${name} must be at least 1`);
   }

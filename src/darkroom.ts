@@ -1,6 +1,9 @@
+import { join } from 'node:path';
 import { authenticate } from './access/authenticate.ts';
 import { openApp, type App, type OwnParts } from './app.ts';
+import { openRenditionCache, type RenditionCache } from './assets/rendition-cache.ts';
 import { serveFiles } from './assets/serve.ts';
+import { serveRenditions } from './assets/serve-renditions.ts';
 import { startSweeper } from './assets/sweep.ts';
 import type { Config } from './config.ts';
 import type { Context } from './graphql/builder.ts';
@@ -22,6 +25,7 @@ export interface Darkroom {
 /** Starts this process's part of Darkroom: the API, a worker, or both. */
 export async function startDarkroom(config: Config, log: Log, parts: OwnParts = {}): Promise<Darkroom> {
   let server: RunningServer | null = null;
+  let renditions: RenditionCache | null = null;
   // With PORT=0 the address is known only once the server listens.
   const publicUrl = () => (config.PORT === 0 && server ? server.url : config.PUBLIC_URL);
   const app = await openApp(config, log, publicUrl, parts);
@@ -32,11 +36,14 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
     sweeper.stop();
     // At the same time, so that the whole stop takes the time-out once.
     await Promise.all([server?.close(config.SHUTDOWN_TIMEOUT), worker?.stop(config.SHUTDOWN_TIMEOUT)]);
-    await reconciler.stop();
+    await Promise.all([reconciler.stop(), renditions?.close()]);
     await app.close();
   };
   try {
-    if (config.ROLE !== 'worker') server = await listen(app);
+    if (config.ROLE !== 'worker') {
+      renditions = await openRenditions(app);
+      server = await listen(app, renditions);
+    }
   } catch (error) {
     await stop();
     throw error;
@@ -44,7 +51,12 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   return { app, url: server?.url ?? null, stop };
 }
 
-async function listen(app: App): Promise<RunningServer> {
+async function openRenditions({ config, db, log }: App): Promise<RenditionCache> {
+  const knownImages = async (ids: string[]) => (await db.asset.findMany({ where: { id: { in: ids } }, select: { id: true } })).map(({ id }) => id);
+  return openRenditionCache({ folder: join(config.DATA_DIR, 'cache', 'renditions'), maxBytes: config.RENDITION_CACHE_SIZE, knownImages, log });
+}
+
+async function listen(app: App, renditions: RenditionCache): Promise<RunningServer> {
   const { config, log } = app;
   const secret = await readSigningSecret(config.DATA_DIR, config.SIGNING_SECRET);
   return startServer<Context>({
@@ -53,7 +65,7 @@ async function listen(app: App): Promise<RunningServer> {
     schema,
     context: async ({ authorization, requestId }) => ({ app, requestId, viewer: await authenticate(config, authorization) }),
     expiresAt: ({ viewer }) => viewer.expiresAt,
-    routes: [serveFiles({ storage: app.storage, secret, log })],
+    routes: [serveFiles({ storage: app.storage, secret, log }), serveRenditions(app, renditions, secret)],
     health: () => checkHealth(app),
   });
 }

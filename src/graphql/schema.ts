@@ -1,4 +1,5 @@
 import '../access/schema.ts';
+import '../assets/rendition-schema.ts';
 import '../assets/schema.ts';
 import '../jobs/schema.ts';
 import '../jobs/subscriptions.ts';

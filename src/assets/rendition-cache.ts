@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import type { Log } from '../log.ts';
+
+/** Use is noted this exactly; a note costs a write. */
+const useGrainMs = 60_000;
+const tidyIntervalMs = 3_600_000;
+/** What nobody has written to for this long was left by a crash. */
+const abandonedMs = 3_600_000;
+/** A tidying leaves so much of the limit, and the next one comes after so much more: in between the limit holds. */
+const keptShare = 0.8;
+const newShare = 0.1;
+
+/**
+ * Renditions as files of this machine. Not in the object storage: there each hit would cost a call to it and a way through this
+ * process, and nobody there knows what was used last. Several API processes each make what they are asked for once, share it where they
+ * share the folder, and losing it costs time only.
+ */
+export interface RenditionCache {
+  /** A place for files on the way to here. */
+  readonly work: string;
+  /** The size of what is kept under the name, which now counts as used; null where there is nothing. */
+  find(name: string): Promise<{ byteSize: number } | null>;
+  read(name: string, range?: { start: number; end: number }): Promise<Readable>;
+  /** Keeps what `make` writes to the path it is given: whole or not at all. */
+  keep(name: string, make: (path: string) => Promise<void>): Promise<{ byteSize: number }>;
+  /** Removes what belongs to no image any more, then what was not used for the longest time until the rest is well within the limit. */
+  tidy(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface CacheOptions {
+  folder: string;
+  maxBytes: number;
+  /** Those of the image ids that still have a row. A name is an image's id, a dot, and the rest. */
+  knownImages(ids: string[]): Promise<string[]>;
+  log: Log;
+}
+
+interface Kept {
+  name: string;
+  path: string;
+  byteSize: number;
+  usedAtMs: number;
+}
+
+export async function openRenditionCache({ folder, maxBytes, knownImages, log }: CacheOptions): Promise<RenditionCache> {
+  const work = join(folder, '.work');
+  await mkdir(work, { recursive: true, mode: 0o700 });
+  const shardOf = (name: string) => join(folder, name.slice(0, 2));
+  const pathOf = (name: string) => join(shardOf(name), name);
+  let newBytes = 0;
+  let tidying: Promise<void> | null = null;
+
+  async function tidyOnce(): Promise<void> {
+    newBytes = 0;
+    for (const { path, usedAtMs } of await filesOf(work)) if (usedAtMs < Date.now() - abandonedMs) await rm(path, { force: true });
+
+    const living: Kept[] = [];
+    const shards = await readdir(folder);
+    for (const shard of shards.filter((name) => !name.startsWith('.'))) {
+      const files = await filesOf(join(folder, shard));
+      const known = new Set(await knownImages([...new Set(files.map(({ name }) => imageOf(name)))]));
+      for (const file of files) {
+        if (known.has(imageOf(file.name))) living.push(file);
+        else await rm(file.path, { force: true });
+      }
+    }
+
+    let total = living.reduce((sum, { byteSize }) => sum + byteSize, 0);
+    if (total <= maxBytes * (keptShare + newShare)) return;
+    for (const { path, byteSize } of living.sort((one, other) => one.usedAtMs - other.usedAtMs)) {
+      if (total <= maxBytes * keptShare) return;
+      await rm(path, { force: true });
+      total -= byteSize;
+    }
+  }
+
+  const tidy = () => (tidying ??= tidyOnce().finally(() => (tidying = null)));
+  const tidyLater = () => void tidy().catch((error: unknown) => log.error({ err: error }, 'The cache of renditions could not be tidied; the next time tries again'));
+  const timer = setInterval(tidyLater, tidyIntervalMs);
+  timer.unref();
+  tidyLater();
+
+  return {
+    work,
+    async find(name) {
+      const found = await stat(pathOf(name)).catch(absent);
+      if (!found) return null;
+      const now = new Date();
+      if (now.getTime() - found.mtimeMs > useGrainMs) await utimes(pathOf(name), now, now).catch(absent);
+      return { byteSize: found.size };
+    },
+    async read(name, range) {
+      const file = await open(pathOf(name));
+      return file.createReadStream(range);
+    },
+    async keep(name, make) {
+      const path = join(work, randomUUID());
+      try {
+        await make(path);
+        const { size } = await stat(path);
+        await mkdir(shardOf(name), { recursive: true });
+        await rename(path, pathOf(name));
+        newBytes += size;
+        if (newBytes > maxBytes * newShare) tidyLater();
+        return { byteSize: size };
+      } finally {
+        await rm(path, { force: true });
+      }
+    },
+    tidy,
+    async close() {
+      clearInterval(timer);
+      await tidying?.catch(() => undefined);
+    },
+  };
+}
+
+const imageOf = (name: string) => name.slice(0, name.indexOf('.'));
+
+async function filesOf(folder: string): Promise<Kept[]> {
+  const files: Kept[] = [];
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const found = await stat(path).catch(absent);
+    if (found) files.push({ name, path, byteSize: found.size, usedAtMs: found.mtimeMs });
+  }
+  return files;
+}
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}

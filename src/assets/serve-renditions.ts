@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { parse } from 'node:path';
+import type { App } from '../app.ts';
+import type { Recipe, RenditionFormat } from '../compute/render.ts';
+import { imageFormats } from '../compute/sniff.ts';
+import { ProviderError, UserError } from '../errors.ts';
+import { attachment } from '../storage/disposition.ts';
+import { ObjectMissing } from '../storage/storage.ts';
+import { createRenditionMaker } from './make-rendition.ts';
+import { renditionPrefix, verifyRendition } from './rendition.ts';
+import type { RenditionCache } from './rendition-cache.ts';
+import { Refusal, signedRoute } from './signed-route.ts';
+
+/** Part of every name: raise it when the same recipe gives other bytes. */
+const edition = 1;
+/** Leaves place for the extension in what browsers take as a name. */
+const maxBaseCharacters = 120;
+
+/** Hands out renditions to whoever holds a signed URL: from the cache, or made now. */
+export function serveRenditions(app: Pick<App, 'db' | 'compute' | 'storage' | 'config' | 'log'>, cache: RenditionCache, secret: string) {
+  const make = createRenditionMaker(app, cache);
+  return signedRoute({
+    prefix: renditionPrefix,
+    log: app.log,
+    verify: (pathAndQuery) => verifyRendition(secret, pathAndQuery),
+    async find(grant, { headers }, gone) {
+      // Asked each time: what is deleted is gone, whatever the cache still has.
+      const image = await app.db.asset.findUnique({ where: { id: grant.imageId }, select: { storageKey: true, filename: true, hasAlpha: true } });
+      if (!image) throw new ObjectMissing(grant.imageId);
+      const format = grant.format === 'AUTO' ? chooseFormat(headers.accept, image.hasAlpha ?? false) : grant.format;
+      const { contentType, extension } = imageFormats[format];
+      const recipe: Recipe = { width: grant.width, height: grant.height, fit: grant.fit, format, quality: grant.quality };
+      const name = `${grant.imageId}.${recipe.width}x${recipe.height}.${recipe.fit}.${recipe.quality}.${edition}.${extension}`;
+      return {
+        etag: `"${createHash('sha256').update(name).digest('base64url').slice(0, 22)}"`,
+        headers: grant.format === 'AUTO' ? { Vary: 'Accept' } : undefined,
+        async open() {
+          const { byteSize } = (await cache.find(name)) ?? (await make(name, image.storageKey, recipe, gone).catch(refuse));
+          return {
+            byteSize,
+            headers: { 'Content-Type': contentType, 'Content-Disposition': grant.download ? attachment(`${baseOf(image.filename)}.${extension}`) : 'inline' },
+            read: (range) => cache.read(name, range),
+          };
+        },
+      };
+    },
+  });
+}
+
+/** What a browser says it can show. Wildcards do not count: they are said by programs that have never seen an AVIF. */
+export function chooseFormat(accept: string | undefined, hasAlpha: boolean): RenditionFormat {
+  const accepted = (accept ?? '').toLowerCase().split(',').filter((item) => !/;\s*q=0(\.0*)?\s*$/.test(item)).map((item) => item.split(';')[0]!.trim());
+  if (accepted.includes('image/avif')) return 'AVIF';
+  if (accepted.includes('image/webp')) return 'WEBP';
+  return hasAlpha ? 'PNG' : 'JPEG';
+}
+
+const baseOf = (filename: string) => [...parse(filename).name].slice(0, maxBaseCharacters).join('') || 'image';
+
+function refuse(error: unknown): never {
+  if (error instanceof ProviderError && error.retryable) throw new Refusal(503, `${error.message}. Try again.`, { headers: { 'Retry-After': '1' }, cause: error });
+  if (error instanceof UserError || error instanceof ProviderError) throw new Refusal(422, `This picture cannot be shown: ${error.message}.`, { cause: error });
+  throw error;
+}
