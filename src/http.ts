@@ -52,11 +52,11 @@ const firstOutageMs = 5_000;
 const maxOutageMs = 300_000;
 const answers = new Set<FailureCode>(['PROVIDER_AUTH', 'PROVIDER_REFUSED', 'PROVIDER_RATE_LIMITED']);
 
-export function createHttp(): Http {
+export function createHttp({ outageMs = firstOutageMs } = {}): Http {
   const gates = new Map<string, Gate>();
   const gateOf = ({ provider, key }: Account): Gate => {
     const name = `${provider} ${key}`;
-    const gate = gates.get(name) ?? createGate(provider);
+    const gate = gates.get(name) ?? createGate(provider, outageMs);
     gates.set(name, gate);
     return gate;
   };
@@ -89,7 +89,7 @@ interface Gate {
 }
 
 /** One per account: what one call learns of the provider all others heed. */
-function createGate(provider: string): Gate {
+function createGate(provider: string, outageMs: number): Gate {
   let pausedUntil = 0;
   let outageUntil = 0;
   let faults = 0;
@@ -119,7 +119,7 @@ function createGate(provider: string): Gate {
       if (failure?.retryAfterMs !== undefined) pausedUntil = Math.max(pausedUntil, Date.now() + failure.retryAfterMs);
       // A refusal is an answer: whoever refuses is not down. An abort of ours says nothing.
       if (error === null || (failure && answers.has(failure.code))) faults = 0;
-      else if (failure?.retryable && ++faults >= outageFaults) outageUntil = Date.now() + Math.min(maxOutageMs, firstOutageMs * 2 ** (faults - outageFaults));
+      else if (failure?.retryable && ++faults >= outageFaults) outageUntil = Date.now() + Math.min(maxOutageMs, outageMs * 2 ** (faults - outageFaults));
     },
   };
 }
