@@ -1,0 +1,84 @@
+import { fitMixture } from './gaussian-mixture.ts';
+import { cutGrid } from './max-flow.ts';
+import type { Plane } from './plane.ts';
+import { type LabPlanes, otsu } from './saliency.ts';
+
+const ROUNDS = 3;
+/** What it costs to part two equal neighbours, in units of the colour models' logarithms. */
+const SMOOTHNESS = 50;
+const UNIT = 20;
+/** No cut is so cheap that it takes one of these away from its side. */
+const SURE = 1e7;
+
+/** How far a saliency stands for its side when it comes to the cut; the colours decide the rest. */
+export const tuning = { prior: 0, fg: 0.7, bg: 0.35, smooth: SMOOTHNESS, rounds: ROUNDS };
+
+/**
+ * 1 for the pixels of the subject: the seeds that the saliency gives are grown by the colours of both sides and by the edges between them.
+ * Source: Rother, Kolmogorov, Blake, "GrabCut" (SIGGRAPH 2004), seeded by saliency instead of a rectangle.
+ */
+export function segment(lab: LabPlanes, { width, height, data: salient }: Plane): Uint8Array {
+  const { threshold } = otsu(salient);
+  const isSubject: Uint8Array<ArrayBufferLike> = new Uint8Array(salient.length);
+  let mask = isSubject;
+  const sure = new Int8Array(salient.length);
+  for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) {
+    const value = salient[i]!;
+    const onFrame = x < 2 || y < 2 || x >= width - 2 || y >= height - 2;
+    if (value > threshold + tuning.fg * (1 - threshold)) sure[i] = 1;
+    else if (onFrame || value < tuning.bg * threshold) sure[i] = -1;
+    mask[i] = sure[i] === 1 || (sure[i] === 0 && value > threshold) ? 1 : 0;
+  }
+
+  const links = linkNeighbours(lab);
+  const terminals = new Int32Array(mask.length);
+  for (let round = 0; round < tuning.rounds; round++) {
+    const inside = fitMixture(lab, indicesOf(mask, 1));
+    const outside = fitMixture(lab, indicesOf(mask, 0));
+    for (let i = 0; i < mask.length; i++) {
+      if (sure[i] !== 0) {
+        terminals[i] = sure[i]! * SURE;
+        continue;
+      }
+      const [L, a, b] = [lab[0].data[i]!, lab[1].data[i]!, lab[2].data[i]!];
+      const s = Math.min(0.98, Math.max(0.02, salient[i]!));
+      const prior = tuning.prior * (Math.log(s / (1 - s)) - Math.log(threshold / (1 - threshold)));
+      terminals[i] = Math.round(UNIT * (outside.cost(L, a, b) - inside.cost(L, a, b) + prior));
+    }
+    mask = cutGrid(width, height, terminals, links);
+  }
+  return mask;
+}
+
+function indicesOf(mask: Uint8Array, value: number): Uint32Array {
+  const indices = new Uint32Array(mask.length);
+  let count = 0;
+  for (let i = 0; i < mask.length; i++) if (mask[i] === value) indices[count++] = i;
+  return indices.subarray(0, count);
+}
+
+/** What `cutGrid` is to pay between neighbours: little across an edge, where colours differ more than they do on average. */
+function linkNeighbours(lab: LabPlanes): Int32Array {
+  const { width, height } = lab[0];
+  const [L, a, b] = [lab[0].data, lab[1].data, lab[2].data];
+  const distance = (i: number, j: number) => (L[i]! - L[j]!) ** 2 + (a[i]! - a[j]!) ** 2 + (b[i]! - b[j]!) ** 2;
+  // Right, lower left, below, lower right; the other four are the same links seen from the other end.
+  const steps = [[1, 0, 4], [-1, 1, 5], [0, 1, 6], [1, 1, 7]] as const;
+
+  let sum = 0;
+  for (let y = 0; y < height - 1; y++) for (let x = 0, i = y * width; x < width - 1; x++, i++) sum += distance(i, i + 1) + distance(i, i + width);
+  const sharpness = 1 / Math.max(1e-9, sum / ((height - 1) * (width - 1)));
+
+  const links = new Int32Array(width * height * 8);
+  for (const [dx, dy, direction] of steps) {
+    const strength = (tuning.smooth * UNIT) / Math.hypot(dx, dy);
+    for (let y = 0; y + dy < height; y++) for (let x = Math.max(0, -dx); x + Math.max(0, dx) < width; x++) {
+      const i = y * width + x;
+      const j = i + dy * width + dx;
+      const cost = Math.round(strength * Math.exp(-0.5 * sharpness * distance(i, j)));
+      links[i * 8 + direction] = cost;
+      links[j * 8 + 7 - direction] = cost;
+    }
+  }
+  return links;
+}
