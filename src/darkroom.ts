@@ -1,14 +1,12 @@
-import { join } from 'node:path';
 import { authenticate } from './access/authenticate.ts';
 import { openApp, type App, type OwnParts } from './app.ts';
-import { openRenditionCache, type RenditionCache } from './assets/rendition-cache.ts';
 import { serveFiles } from './assets/serve.ts';
-import { serveRenditions } from './assets/serve-renditions.ts';
+import { openRenditions } from './assets/serve-renditions.ts';
 import { startSweeper } from './assets/sweep.ts';
 import type { Config } from './config.ts';
 import type { Context } from './graphql/builder.ts';
 import { schema } from './graphql/schema.ts';
-import { startServer, type Health, type RunningServer } from './graphql/server.ts';
+import { startServer, type Health, type Route, type RunningServer } from './graphql/server.ts';
 import { startReconciler } from './jobs/reconcile.ts';
 import { startWorker } from './jobs/work.ts';
 import type { Log } from './log.ts';
@@ -25,7 +23,7 @@ export interface Darkroom {
 /** Starts this process's part of Darkroom: the API, a worker, or both. */
 export async function startDarkroom(config: Config, log: Log, parts: OwnParts = {}): Promise<Darkroom> {
   let server: RunningServer | null = null;
-  let renditions: RenditionCache | null = null;
+  let renditions: Awaited<ReturnType<typeof openRenditions>> | null = null;
   // With PORT=0 the address is known only once the server listens.
   const publicUrl = () => (config.PORT === 0 && server ? server.url : config.PUBLIC_URL);
   const app = await openApp(config, log, publicUrl, parts);
@@ -41,8 +39,9 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   };
   try {
     if (config.ROLE !== 'worker') {
-      renditions = await openRenditions(app);
-      server = await listen(app, renditions);
+      const secret = await readSigningSecret(config.DATA_DIR, config.SIGNING_SECRET);
+      renditions = await openRenditions(app, secret);
+      server = await listen(app, [serveFiles({ storage: app.storage, secret, log }), renditions.route]);
     }
   } catch (error) {
     await stop();
@@ -51,21 +50,15 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   return { app, url: server?.url ?? null, stop };
 }
 
-async function openRenditions({ config, db, log }: App): Promise<RenditionCache> {
-  const knownImages = async (ids: string[]) => (await db.asset.findMany({ where: { id: { in: ids } }, select: { id: true } })).map(({ id }) => id);
-  return openRenditionCache({ folder: join(config.DATA_DIR, 'cache', 'renditions'), maxBytes: config.RENDITION_CACHE_SIZE, knownImages, log });
-}
-
-async function listen(app: App, renditions: RenditionCache): Promise<RunningServer> {
+async function listen(app: App, routes: Route[]): Promise<RunningServer> {
   const { config, log } = app;
-  const secret = await readSigningSecret(config.DATA_DIR, config.SIGNING_SECRET);
   return startServer<Context>({
     config,
     log,
     schema,
     context: async ({ authorization, requestId }) => ({ app, requestId, viewer: await authenticate(config, authorization) }),
     expiresAt: ({ viewer }) => viewer.expiresAt,
-    routes: [serveFiles({ storage: app.storage, secret, log }), serveRenditions(app, renditions, secret)],
+    routes,
     health: () => checkHealth(app),
   });
 }

@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
-import { parse } from 'node:path';
+import { join, parse } from 'node:path';
 import type { App } from '../app.ts';
 import type { Recipe, RenditionFormat } from '../compute/render.ts';
 import { imageFormats } from '../compute/sniff.ts';
 import { ProviderError, UserError } from '../errors.ts';
 import { attachment } from '../storage/disposition.ts';
 import { ObjectMissing } from '../storage/storage.ts';
+import { openLivingImages } from './living-images.ts';
 import { createRenditionMaker } from './make-rendition.ts';
 import { renditionPrefix, verifyRendition } from './rendition.ts';
-import type { RenditionCache } from './rendition-cache.ts';
+import { openRenditionCache } from './rendition-cache.ts';
 import { Refusal, signedRoute } from './signed-route.ts';
 
 /** Part of every name: raise it when the same recipe gives other bytes. */
@@ -17,17 +18,21 @@ const edition = 1;
 const maxBaseCharacters = 120;
 
 /** Hands out renditions to whoever holds a signed URL: from the cache, or made now. */
-export function serveRenditions(app: Pick<App, 'db' | 'compute' | 'storage' | 'config' | 'log'>, cache: RenditionCache, secret: string) {
+export async function openRenditions(app: App, secret: string) {
+  const { config, db, log } = app;
+  const images = await openLivingImages(app);
+  const knownImages = async (ids: string[]) => (await db.asset.findMany({ where: { id: { in: ids } }, select: { id: true } })).map(({ id }) => id);
+  const cache = await openRenditionCache({ folder: join(config.DATA_DIR, 'cache', 'renditions'), maxBytes: config.RENDITION_CACHE_SIZE, knownImages, log });
   const make = createRenditionMaker(app, cache);
-  return signedRoute({
+  const route = signedRoute({
     prefix: renditionPrefix,
-    log: app.log,
+    log,
     verify: (pathAndQuery) => verifyRendition(secret, pathAndQuery),
     async find(grant, { headers }, gone) {
-      // Asked each time: what is deleted is gone, whatever the cache still has.
-      const image = await app.db.asset.findUnique({ where: { id: grant.imageId }, select: { storageKey: true, filename: true, hasAlpha: true } });
+      // What is deleted is gone, whatever the cache still has.
+      const image = await images.find(grant.imageId);
       if (!image) throw new ObjectMissing(grant.imageId);
-      const format = grant.format === 'AUTO' ? chooseFormat(headers.accept, image.hasAlpha ?? false) : grant.format;
+      const format = grant.format === 'AUTO' ? chooseFormat(headers.accept, image.hasAlpha) : grant.format;
       const { contentType, extension } = imageFormats[format];
       const recipe: Recipe = { width: grant.width, height: grant.height, fit: grant.fit, format, quality: grant.quality };
       const name = `${grant.imageId}.${recipe.width}x${recipe.height}.${recipe.fit}.${recipe.quality}.${edition}.${extension}`;
@@ -45,6 +50,7 @@ export function serveRenditions(app: Pick<App, 'db' | 'compute' | 'storage' | 'c
       };
     },
   });
+  return { route, close: async () => void (await Promise.all([images.close(), cache.close()])) };
 }
 
 /** What a browser says it can show. Wildcards do not count: they are said by programs that have never seen an AVIF. */
