@@ -80,7 +80,10 @@ async function giveTour(): Promise<void> {
 
   const graphiql = `${darkroom.url.replace('127.0.0.1', 'localhost')}/graphql`;
   if (!values.keep) return screen.line(`\nThat was all: the server stops now. With --keep it stays, and GraphiQL is at ${graphiql}`);
-  screen.line(`\n${screen.paint.bold('GraphiQL')}   ${graphiql}\n${screen.paint.bold('Token')}      ${darkroom.token}\n${screen.paint.bold('Data, logs')} ${relative(process.env['INIT_CWD'] ?? '.', folder)}`);
+  const kept = relative(process.env['INIT_CWD'] ?? '.', folder);
+  const facts = { GraphiQL: graphiql, Token: darkroom.token, Files: `${kept} (data and logs; they stay)`, Later: `JWT_SECRET=${darkroom.secret} DATA_DIR=${kept}/data npm start` };
+  screen.line();
+  for (const [name, fact] of Object.entries(facts)) screen.line(`${screen.paint.bold(name.padEnd(8))}  ${fact}`);
   screen.line('\nIt runs until you press Ctrl-C.');
   isKept = true;
   await darkroom.ended;
