@@ -118,10 +118,10 @@ async function* eventsAfter({ db }: App, viewer: Viewer, cursor: Cursor, jobIds:
   const only = jobIds ? Prisma.sql`and job_id = any(${jobIds}::uuid[])` : Prisma.empty;
   for (;;) {
     const rows = await db.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor)[]>`
-      select xid::text, id::text, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt"
+      select xid::text as xid, id::text as id, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt"
       from job_event
       where owner_id = ${viewer.id} and (xid, id) > (${cursor.xid}::text::xid8, ${cursor.id}::text::bigint) and ${settled} ${only}
-      order by xid, id limit ${pageSize}`;
+      order by job_event.xid, job_event.id limit ${pageSize}`; // not the texts of the same name, whose "999" is behind "1000"
     for (const { xid, id, ...row } of rows) {
       cursor = { xid, id };
       yield { ...row, cursor: printCursor(cursor) };

@@ -1,0 +1,234 @@
+import { randomUUID } from 'node:crypto';
+import { createClient as createSseClient } from 'graphql-sse';
+import { createClient as createSocketClient } from 'graphql-ws';
+import { Client as PostgresClient } from 'pg';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { startTestApp, type TestApp } from '../app.ts';
+import type { TestClient } from '../client.ts';
+import { jobsOf } from '../fixtures/job-client.ts';
+import { createJob } from '../fixtures/job-rows.ts';
+import { orderedPicture, orderedPictures, orderedTasks } from '../fixtures/ordered-picture.ts';
+import { until } from '../until.ts';
+
+let darkroom: TestApp;
+beforeAll(async () => (darkroom = await startTestApp({ JOB_CONCURRENCY: '2', COMPUTE_PROCESSES: '3' }, orderedTasks)));
+afterAll(() => darkroom.stop());
+
+interface Event { cursor: string; jobId: string; seq: number; status: string }
+const watchAll = 'subscription ($after: Cursor, $ids: [ID!]) { jobEvents(after: $after, jobIds: $ids) { cursor jobId seq status } }';
+const hasEnded = (status: string) => ['COMPLETED', 'FAILED', 'CANCELLED'].includes(status);
+const inFuture = () => new Date(Date.now() + 3_600_000);
+
+/** Each job's events are 1, 2, 3 … up to an end, if it came to one. */
+function expectWhole(events: Event[], jobIds: string[]): void {
+  for (const jobId of jobIds) {
+    const own = events.filter((event) => event.jobId === jobId);
+    expect(own.map(({ seq }) => seq)).toEqual(own.map((_, index) => index + 1));
+    expect(hasEnded(own.at(-1)!.status)).toBe(true);
+  }
+  expect(new Set(events.map(({ cursor }) => cursor)).size).toBe(events.length);
+}
+
+test('job: the state of the moment comes first, then every change, then the end, and with it the end of the stream', async () => {
+  const client = await darkroom.client();
+  const picture = await orderedPicture('hold');
+  const [started] = await jobsOf(client).start(picture);
+  await until('the work to begin', () => picture.runs().length === 1);
+  const seen: string[] = [];
+  for await (const { job } of client.subscribe('subscription ($id: ID!) { job(id: $id) { status progress } }', { id: started!.jobId })) {
+    seen.push(job.status);
+    if (seen.length === 1) picture.letGo();
+  }
+  expect(seen[0]).toBe('PROCESSING');
+  expect(seen.at(-1)).toBe('COMPLETED');
+});
+
+test('a client that subscribes after the end still sees the end', async () => {
+  const client = await darkroom.client();
+  const [started] = await jobsOf(client).start(await orderedPicture('measure'));
+  await jobsOf(client).end(started!.jobId);
+  const seen = [];
+  for await (const { job } of client.subscribe('subscription ($id: ID!) { job(id: $id) { id status progress } }', { id: started!.jobId })) seen.push(job);
+  expect(seen).toEqual([{ id: started!.jobId, status: 'COMPLETED', progress: 100 }]);
+  expectWhole(await jobsOf(client).events(started!.jobId).then((events) => events.map((event) => ({ ...event, jobId: started!.jobId }))), [started!.jobId]);
+});
+
+test('jobEvents goes on without gap or duplicate over ten sockets that break', async () => {
+  const client = await darkroom.client();
+  const jobIds = (await jobsOf(client).start(...(await orderedPictures(15, 'measure')))).map(({ jobId }) => jobId);
+  const events: Event[] = [];
+  let sockets = 0;
+  for (let isOver = false; !isOver; sockets++) {
+    const socket = createSocketClient({ url: `${darkroom.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, connectionParams: { authorization: `Bearer ${client.token}` }, retryAttempts: 0 });
+    let fresh = 0;
+    try {
+      for await (const { data } of socket.iterate<{ jobEvents: Event }>({ query: watchAll, variables: { after: events.at(-1)?.cursor, ids: jobIds } })) {
+        events.push(data!.jobEvents);
+        if (++fresh === 2 && sockets < 10) socket.terminate();
+      }
+      isOver = true;
+    } catch (error) {
+      if (sockets >= 10) throw error;
+    } finally {
+      await socket.dispose();
+    }
+  }
+  expect(sockets).toBe(11);
+  expectWhole(events, jobIds);
+});
+
+test('a viewer sees every event of his own jobs, in order, and none of another', async () => {
+  const [alice, bob] = [await darkroom.client(), await darkroom.client()];
+  const collect = (client: TestClient) => {
+    const events: Event[] = [];
+    const stream = client.subscribe(watchAll);
+    return { events, stream, done: (async () => { for await (const { jobEvents } of stream) events.push(jobEvents); })() };
+  };
+  const [hers, his] = [collect(alice), collect(bob)];
+  // "From now on" begins when the subscription is in force, which an event shows.
+  for (const [client, { events }] of [[alice, hers], [bob, his]] as const) {
+    await until('the stream to be in force', async () => {
+      const { id } = await createJob(darkroom.app.db, { ownerId: client.viewer, runAfter: inFuture() });
+      await darkroom.app.events.publish(`viewer:${client.viewer}`);
+      await jobsOf(client).cancel(Buffer.from(`Job:${id}`).toString('base64'));
+      return events.length > 0;
+    });
+  }
+  const start = async (client: TestClient) => (await jobsOf(client).start(...(await orderedPictures(3, 'measure')))).map(({ jobId }) => jobId);
+  const [herJobs, hisJobs] = await Promise.all([start(alice), start(bob)]);
+  const ends = (events: Event[], jobIds: string[]) => jobIds.filter((id) => events.some(({ jobId, status }) => jobId === id && hasEnded(status))).length === jobIds.length;
+  await until('all ends to be seen', () => ends(hers.events, herJobs) && ends(his.events, hisJobs));
+  await Promise.all([hers.stream.return(), his.stream.return(), hers.done, his.done]);
+  expectWhole(hers.events, herJobs);
+  expectWhole(his.events, hisJobs);
+  expect(hers.events.filter(({ jobId }) => hisJobs.includes(jobId))).toEqual([]);
+  expect(his.events.filter(({ jobId }) => herJobs.includes(jobId))).toEqual([]);
+  const stolen = bob.subscribe('subscription ($id: ID!) { job(id: $id) { status } }', { id: herJobs[0] });
+  await expect(stolen.next()).rejects.toMatchObject({ extensions: { code: 'NOT_FOUND' } });
+  await expect(bob.subscribe(watchAll, { ids: [hisJobs[0], herJobs[0]] }).next()).rejects.toMatchObject({ extensions: { code: 'NOT_FOUND' } });
+});
+
+test('jobs: the unfinished ones that match come first, then whatever changes', async () => {
+  const client = await darkroom.client();
+  const jobs = jobsOf(client);
+  const [done] = await jobs.start(await orderedPicture('measure'));
+  await jobs.end(done!.jobId);
+  const held = await orderedPictures(2, 'hold');
+  const started = await jobs.start(...held);
+  const stream = client.subscribe('subscription { jobs(filter: { operation: [ANALYZE] }) { id status } }');
+  const seen: { id: string; status: string }[] = [];
+  for await (const { jobs: job } of stream) {
+    seen.push(job);
+    if (seen.length === 2) held.forEach((picture) => picture.letGo());
+    if (started.every(({ jobId }) => seen.some(({ id, status }) => id === jobId && status === 'COMPLETED'))) break;
+  }
+  expect(seen.slice(0, 2).map(({ id }) => id)).toEqual(started.map(({ jobId }) => jobId));
+  expect(seen.some(({ id }) => id === done!.jobId)).toBe(false);
+});
+
+test('the same over server-sent events', async () => {
+  const client = await darkroom.client();
+  const [started] = await jobsOf(client).start(await orderedPicture('measure'));
+  const sse = createSseClient({ url: `${darkroom.url}/graphql`, headers: { authorization: `Bearer ${client.token}` }, retryAttempts: 0 });
+  const events: Event[] = [];
+  for await (const { data } of sse.iterate<{ jobEvents: Event }>({ query: watchAll, variables: { ids: [started!.jobId] } })) events.push(data!.jobEvents);
+  expectWhole(events, [started!.jobId]);
+  const after: Event[] = [];
+  for await (const { data } of sse.iterate<{ jobEvents: Event }>({ query: watchAll, variables: { ids: [started!.jobId], after: events[0]!.cursor } })) after.push(data!.jobEvents);
+  expect(after).toEqual(events.slice(1));
+  sse.dispose();
+});
+
+test('whoever leaves leaves no listener', async () => {
+  const client = await darkroom.client();
+  const { events } = darkroom.app;
+  const subscribe = events.subscribe;
+  let listeners = 0;
+  events.subscribe = async (topic, listener) => {
+    const unsubscribe = await subscribe(topic, listener);
+    listeners++;
+    return async () => { listeners--; await unsubscribe(); };
+  };
+  const held = await orderedPicture('hold');
+  const [started] = await jobsOf(client).start(held);
+  await until('the work to begin', () => held.runs().length === 1);
+  const id = started!.jobId;
+  const before = listeners;
+  const streams = Array.from({ length: 5 }, () => [
+    client.subscribe('subscription ($id: ID!) { job(id: $id) { status } }', { id }), client.subscribe('subscription { jobs { id } }'), client.subscribe(watchAll, { ids: [id] }),
+  ]).flat();
+  await Promise.all(streams.map((stream) => stream.next()));
+  expect(listeners).toBe(before + streams.length);
+  await Promise.all(streams.map((stream) => stream.return()));
+  await until('all listeners to be gone', () => listeners === before);
+  held.letGo();
+  await jobsOf(client).end(id);
+  await until('the worker\'s own to be gone as well', () => listeners === 0);
+  events.subscribe = subscribe;
+});
+
+test('events keep their order when their numbers get another digit', async () => {
+  const client = await darkroom.client();
+  const { db } = darkroom.app;
+  await db.$executeRaw`select setval('job_event_id_seq', 99998)`;
+  const ids = await db.$transaction(async (tx) => {
+    const created: string[] = [];
+    for (let index = 0; index < 4; index++) created.push(Buffer.from(`Job:${(await createJob(tx, { ownerId: client.viewer, runAfter: inFuture() })).id}`).toString('base64'));
+    return created;
+  });
+  for (const id of ids) await jobsOf(client).cancel(id);
+  const events: Event[] = [];
+  for await (const { jobEvents } of client.subscribe(watchAll, { ids })) events.push(jobEvents);
+  expect(events.map(({ jobId }) => jobId)).toEqual([...ids, ...ids]);
+  expectWhole(events, ids);
+});
+
+test('a cursor that is none is refused in a sentence', async () => {
+  const client = await darkroom.client();
+  await expect(client.subscribe(watchAll, { after: 'yesterday' }).next()).rejects.toMatchObject({ extensions: { code: 'INVALID_INPUT' } });
+  await expect(client.subscribe(watchAll, { ids: [] }).next()).rejects.toMatchObject({ extensions: { code: 'INVALID_INPUT' } });
+});
+
+// PGlite runs one transaction at a time, so nothing can be overtaken there.
+describe.skipIf(!inject('postgresUrl'))('transactions that overtake each other', () => {
+  test('an event whose transaction began earlier and ended later is not skipped', async () => {
+    const client = await darkroom.client();
+    const connections = await Promise.all([0, 1].map(async () => {
+      const connection = new PostgresClient({ connectionString: darkroom.app.config.DATABASE_URL });
+      await connection.connect();
+      return connection;
+    }));
+    const [slow, fast] = connections as [PostgresClient, PostgresClient];
+    const insert = `insert into job (id, owner_id, operation, provider, parameters, max_failures, cache_key, run_after)
+      values ($1, $2, 'analyze', 'local', '{}', 3, $3, now() + interval '1 hour')`;
+    const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
+    const events: Event[] = [];
+    const stream = client.subscribe(watchAll);
+    const reading = (async () => { for await (const { jobEvents } of stream) events.push(jobEvents); })();
+    await until('the stream to be in force', async () => {
+      await createJob(darkroom.app.db, { ownerId: client.viewer, runAfter: inFuture() });
+      await darkroom.app.events.publish(`viewer:${client.viewer}`);
+      return events.length > 0;
+    });
+    const ring = () => darkroom.app.events.publish(`viewer:${client.viewer}`);
+    const seen = () => events.map(({ jobId }) => Buffer.from(jobId, 'base64').toString().slice(4)).filter((id) => ([first, second, third] as string[]).includes(id));
+
+    await slow.query('begin');
+    await slow.query(insert, [first, client.viewer, '0'.repeat(64)]);
+    await fast.query('begin');
+    await fast.query(insert, [second, client.viewer, '0'.repeat(64)]);
+    await fast.query('commit');
+    await ring();
+    await fast.query(insert, [third, client.viewer, '0'.repeat(64)]);
+    await ring();
+    await slow.query('commit'); // and rings no bell
+    await until('all three to be seen', () => seen().length === 3 || seen());
+    expect(seen()).toEqual([first, second, third]);
+
+    await darkroom.app.db.job.updateMany({ where: { ownerId: client.viewer }, data: { status: 'CANCELLED', finishedAt: new Date() } });
+    await stream.return();
+    await reading;
+    await Promise.all(connections.map((connection) => connection.end()));
+  });
+});
