@@ -48,9 +48,19 @@ export class ObjectMissing extends Error {
   }
 }
 
+/** The store does not answer, or not as it should; later it may. The message is for logs and operators: it says where, what came and what helps, and no secret. */
+export class StorageUnavailable extends Error {
+  override name = 'StorageUnavailable';
+}
+
+/** Whether it is a key that we make. */
+export function isKey(key: string): boolean {
+  return key.length <= 255 && /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key);
+}
+
 /** The key itself, where it is one that we make. Every sibling refuses the others before they reach the store. */
 export function checkKey(key: string): string {
-  if (key.length <= 255 && /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(key)) return key;
+  if (isKey(key)) return key;
   throw new Error(`Expected a key of letters, digits, "_", "-", "." and "/" with 255 characters at the most but received ${JSON.stringify(key.slice(0, 300))}`);
 }
 
