@@ -40,13 +40,16 @@ export function impatientTransport(secure: boolean, { connectMs, silenceMs }: Pa
     const exchange = (secure ? https : http).request(options);
     let answer: http.IncomingMessage | undefined;
     exchange.once('socket', (socket) => {
-      const connecting = socket.connecting ? setTimeout(() => exchange.destroy(new Error(`no connection within ${connectMs} ms`)), connectMs) : undefined;
+      let connecting: NodeJS.Timeout | undefined;
+      if (socket.connecting) {
+        connecting = setTimeout(() => exchange.destroy(new Error(`no connection within ${connectMs} ms`)), connectMs);
+        socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
+      }
       const silent = () => {
         // What has come and was not read yet: the reader is slow, not the store.
         if (answer && answer.readableLength > 0) socket.setTimeout(silenceMs);
-        else exchange.destroy(new Error(`nothing came for ${silenceMs} ms`));
+        else (answer ?? exchange).destroy(new Error(`nothing came for ${silenceMs} ms`));
       };
-      socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
       socket.setTimeout(silenceMs).on('timeout', silent);
       exchange.once('close', () => {
         clearTimeout(connecting);

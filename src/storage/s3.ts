@@ -61,7 +61,7 @@ export async function s3Storage(settings: S3Settings, log: Log, patience: Patien
   }
 
   async function find(key: string) {
-    return ask(() => client.statObject(bucket, checkKey(key)), key).catch((error: unknown) => {
+    return ask(() => client.statObject(bucket, key), key).catch((error: unknown) => {
       if (error instanceof ObjectMissing) return null;
       throw error;
     });
@@ -189,7 +189,7 @@ export async function s3Storage(settings: S3Settings, log: Log, patience: Patien
     },
 
     async stat(key) {
-      const found = await find(key);
+      const found = await find(checkKey(key));
       return found && { byteSize: found.size, contentType: String(found.metaData['content-type']) };
     },
 
