@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../bin/services/postgres.ts';
 import { type Database, type DatabaseSettings, openDatabase } from '../src/database/open.ts';
 import type { SchemaSource } from '../src/database/migrations.ts';
-import { isTransient, withRetry } from '../src/database/retry.ts';
+import { isTransient, isUnreachable, withRetry } from '../src/database/retry.ts';
 import { createLog } from '../src/log.ts';
 
 const log = createLog('silent');
@@ -160,4 +160,20 @@ test('what is no transient fault is not tried again', async () => {
   const work = () => withRetry(() => Promise.reject(new Error(`unique ${++tries}`)));
   await expect(work()).rejects.toThrow('unique 1');
   expect(isTransient(undefined)).toBe(false);
+});
+
+test('what says that the database is out of reach is told from what says it of others', () => {
+  const error = (fields: object, message = '') => Object.assign(new Error(message), fields);
+  for (const away of [
+    error({}, 'Connection terminated unexpectedly'),
+    error({ name: 'PrismaClientKnownRequestError', code: 'P2039', meta: { driverAdapterError: { name: 'DriverAdapterError', cause: { kind: 'postgres', originalCode: '57P03' } } } }),
+    error({ name: 'PrismaClientKnownRequestError', code: 'P2010', meta: { driverAdapterError: { name: 'DriverAdapterError', cause: { kind: 'DatabaseNotReachable' } } } }),
+    error({ code: 'EAI_AGAIN', syscall: 'getaddrinfo' }),
+    Object.assign(new AggregateError([error({ code: 'ECONNREFUSED', syscall: 'connect' })]), { code: 'ECONNREFUSED' }),
+  ]) {
+    expect([isUnreachable(away), isTransient(away)], away.message).toEqual([true, true]);
+  }
+  for (const other of [error({ code: 'EPIPE', syscall: 'write' }), error({ cause: error({ code: 'ECONNREFUSED', syscall: 'connect' }) }, 'The object store does not answer'), error({ code: 'P2034' }), error({ code: 'P2002' })]) {
+    expect(isUnreachable(other), other.message).toBe(false);
+  }
 });

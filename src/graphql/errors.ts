@@ -1,6 +1,8 @@
 import { GraphQLError, type ExecutionResult } from 'graphql';
+import { isUnreachable } from '../database/retry.ts';
 import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { StorageUnavailable } from '../storage/storage.ts';
 
 /** A refusal at the front door, before GraphQL runs: the status speaks to HTTP clients, the code and the sentence to everybody. */
 export function refusal(status: number, code: ErrorCode, message: string): GraphQLError {
@@ -23,7 +25,7 @@ export function presentError(error: unknown, requestId: string, log: Log): Graph
   if (isAboutInput(fault) || (cause instanceof GraphQLError && !isOutputFault(fault))) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault) });
 
   log.error({ requestId, path: fault.path, err: cause }, 'A request met an unexpected error');
-  return isDatabaseFault(cause)
+  return isUnreachable(cause)
     ? relabel(fault, `The database does not answer right now; try again in a moment. Request id: ${requestId}`, { code: 'DATABASE_UNAVAILABLE', http: { status: 503 } })
     : relabel(fault, `Something went wrong on our side. Quote this request id: ${requestId}`, { code: 'INTERNAL', http: { status: 500 } });
 }
@@ -63,17 +65,3 @@ function relabel(error: GraphQLError, message: string, extensions: Record<string
 }
 
 const toError = (value: unknown) => (value instanceof Error ? value : new Error(String(value)));
-
-// https://www.prisma.io/docs/orm/reference/error-reference: cannot reach, timed out, refused, closed, no free connection.
-const unreachable = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1010', 'P1011', 'P1017', 'P2024', 'ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT']);
-
-function isDatabaseFault(error: unknown): boolean {
-  let fromDatabase = false;
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if (cause.name === 'PrismaClientInitializationError') return true;
-    fromDatabase ||= cause.name.startsWith('PrismaClient') || cause.name === 'DriverAdapterError';
-    const code = 'code' in cause ? cause.code : 'errorCode' in cause ? cause.errorCode : undefined;
-    if (fromDatabase && typeof code === 'string' && unreachable.has(code)) return true;
-  }
-  return false;
-}
