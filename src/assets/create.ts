@@ -4,6 +4,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Inspection } from '../compute/inspect.ts';
 import { Prisma, type Asset } from '../database/generated/client.ts';
+import { isUnreachable, withRetry } from '../database/retry.ts';
 import { imageFacts } from './image-facts.ts';
 import { cleanTags } from './tags.ts';
 import { indexWords } from './words.ts';
@@ -28,7 +29,7 @@ export async function createImage(
 
   await storage.put(storageKey, createReadStream(file.path), { byteSize: file.byteSize, contentType: inspection.contentType });
   try {
-    const image = await db.$transaction(async (tx) => {
+    const insert = async (tx: Prisma.TransactionClient) => {
       const asset = await tx.asset.create({
         data: {
           id,
@@ -45,12 +46,15 @@ export async function createImage(
       });
       await indexWords(tx, id);
       return asset;
-    });
-    return { image, alreadyStored: false };
+    };
+    return { image: await withRetry(() => db.$transaction(insert)), alreadyStored: false };
   } catch (error) {
-    await storage.delete([storageKey]);
-    const winner = error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002' ? await findStoredUpload(app, viewer, file.sha256) : null;
-    if (winner) return { image: winner, alreadyStored: true };
+    // A connection that broke at COMMIT leaves open whether the row is there. Its bytes stay then; if nothing refers to them, the sweep removes them.
+    if (isUnreachable(error)) throw error;
+    const known = error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002' ? await findStoredUpload(app, viewer, file.sha256) : null;
+    // After such a COMMIT the next try meets its own row.
+    if (known?.id !== id) await storage.delete([storageKey]);
+    if (known) return { image: known, alreadyStored: known.id !== id };
     throw error;
   }
 }
