@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
-import { withRetry } from '../database/retry.ts';
+import { isUnreachable, withRetry } from '../database/retry.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
 import type { ProviderResult, Run } from '../operations/define.ts';
@@ -17,6 +17,9 @@ import { superviseJob, type Supervision } from './supervise.ts';
 /** PGlite runs one transaction at a time, so a busy server queues them. */
 const transactionLimits = { timeout: 30_000, maxWait: 30_000 };
 
+/** What an attempt came to is worth waiting for a database that is away; half a minute, and less where a signal says so. */
+const patience = { attempts: 35 };
+
 /** Runs one claimed job to the end of its attempt. Never rejects: what goes wrong becomes the job's failure, or is logged and left to the reconciler. */
 export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): Promise<void> {
   const log = app.log.child({ jobId: job.id, attempt: job.attempt, operation: job.operation, provider: job.provider });
@@ -29,7 +32,7 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
     const peakMemoryBytes = await Promise.race([attempt(app, job, folder, supervision), supervision.givenUp]);
     log.info({ status: 'COMPLETED', ms: Math.round(performance.now() - startedAt), peakMemoryBytes }, 'Job ended');
   } catch (error) {
-    const status = await withRetry(() => settle(app, job, supervision, error)).catch((cause: unknown) => {
+    const status = await withRetry(() => settle(app, job, supervision, error), stopping.aborted ? {} : { ...patience, signal: stopping }).catch((cause: unknown) => {
       log.error({ err: cause }, 'The end of this attempt could not be written; its lease runs out and the reconciler takes over');
       return 'UNWRITTEN';
     });
@@ -86,7 +89,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     if (!(await complete(tx, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new Unwanted();
     await operation.keep?.(tx, finished, result);
   };
-  await withRetry(() => db.$transaction(finish, transactionLimits));
+  await withRetry(() => db.$transaction(finish, transactionLimits), { ...patience, signal });
   return peakMemoryBytes;
 }
 
@@ -98,6 +101,8 @@ async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision
   if (error instanceof ProviderError && error.deferMs !== undefined && !signal.aborted) {
     return (await defer(app.db, job, { waitMs: error.deferMs, stage: `waiting for ${job.provider}` })) ? 'DEFERRED' : 'LEASE_LOST';
   }
+  // The work is not to blame for an outage of the database.
+  if (isUnreachable(error) && !signal.aborted) return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
   const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
   return (await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY)) ?? 'LEASE_LOST';
 }
