@@ -1,0 +1,91 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openRenditionCache, type RenditionCache } from '../src/assets/rendition-cache.ts';
+import { createLog } from '../src/log.ts';
+import { until } from './until.ts';
+
+let folder: string;
+let deleted: Set<string>;
+const opened: RenditionCache[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'darkroom-renditions-'));
+  deleted = new Set();
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((cache) => cache.close()));
+  await rm(folder, { recursive: true });
+});
+
+async function openCache(maxBytes = 10_000): Promise<RenditionCache> {
+  const cache = await openRenditionCache({ folder, maxBytes, knownImages: async (ids) => ids.filter((id) => !deleted.has(id)), log: createLog('silent') });
+  opened.push(cache);
+  await cache.tidy();
+  return cache;
+}
+const keep = (cache: RenditionCache, name: string, byteSize = 1000) => cache.keep(name, (path) => writeFile(path, 'x'.repeat(byteSize)));
+const pathOf = (name: string) => join(folder, name.slice(0, 2), name);
+const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+const files = () => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name).sort();
+
+test('what is kept is found, whole or in part, also by a process that starts later', async () => {
+  expect(await keep(await openCache(), 'aa.one.jpg')).toEqual({ byteSize: 1000 });
+  const later = await openCache();
+  expect(await later.find('aa.one.jpg')).toEqual({ byteSize: 1000 });
+  expect(await text(await later.read('aa.one.jpg', { start: 10, end: 19 }))).toHaveLength(10);
+  expect(await later.find('aa.two.jpg')).toBeNull();
+});
+
+test('what could not be made whole leaves nothing', async () => {
+  const cache = await openCache();
+  await expect(cache.keep('aa.one.jpg', async (path) => {
+    await writeFile(path, 'half');
+    throw new Error('the child was killed');
+  })).rejects.toThrow('the child was killed');
+  expect(await cache.find('aa.one.jpg')).toBeNull();
+  expect(files()).toEqual([]);
+});
+
+test('above its limit the cache loses what was not used for the longest time', async () => {
+  const cache = await openCache();
+  for (let index = 0; index < 9; index++) {
+    await keep(cache, `a${index}.jpg`);
+    await utimes(pathOf(`a${index}.jpg`), ago(100 - index), ago(100 - index));
+  }
+  await cache.tidy();
+  expect(files()).toHaveLength(9);
+  await cache.find('a0.jpg'); // the oldest, but used now
+  await keep(cache, 'b0.jpg');
+  await cache.tidy();
+  expect(files()).toEqual(['a0.jpg', 'a3.jpg', 'a4.jpg', 'a5.jpg', 'a6.jpg', 'a7.jpg', 'a8.jpg', 'b0.jpg']);
+});
+
+test('the limit holds without anybody asking for a tidying', async () => {
+  const cache = await openCache();
+  for (let index = 0; index < 100; index++) {
+    await keep(cache, `${index}.a.jpg`);
+    await until('the limit to hold', () => files().length <= 10 || files().length);
+  }
+  expect(files().length).toBeGreaterThan(4);
+});
+
+test('what is left of a deleted image goes with the next tidying', async () => {
+  const cache = await openCache();
+  for (const name of ['aa.one.jpg', 'aa.two.jpg', 'ab.one.jpg']) await keep(cache, name);
+  deleted.add('aa');
+  await cache.tidy();
+  expect(files()).toEqual(['ab.one.jpg']);
+});
+
+test('what a crash left half-made goes, and what somebody is making now stays', async () => {
+  const cache = await openCache();
+  const [old, fresh] = [join(cache.work, 'old'), join(cache.work, 'fresh')];
+  await writeFile(old, 'half');
+  await writeFile(fresh, 'half');
+  await utimes(old, ago(61), ago(61));
+  await openCache();
+  expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
+});

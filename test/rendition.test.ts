@@ -1,0 +1,132 @@
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type RenditionWish, shapeOf, signRendition, verifyRendition } from '../src/assets/rendition.ts';
+import { chooseFormat } from '../src/assets/serve-renditions.ts';
+import { readConfig } from '../src/config.ts';
+import { signPath } from '../src/storage/signature.ts';
+
+const secret = 'a secret of the tests, long enough';
+const image = { id: '6f1c8a52-6d1c-4a57-9d0f-0d4a5f5b7e11', width: 4000, height: 3000 };
+const wish: RenditionWish = { width: 400, height: null, fit: 'INSIDE', format: 'AUTO', quality: 80, expiresInSeconds: 86_400, download: false };
+
+/** All that signing gets: no database, no storage, no compute. */
+const server = (environment: Record<string, string> = {}) => ({ config: readConfig(environment), signUrl: (path: string) => `http://here${signPath(secret, path)}` });
+const sign = (changes: Partial<RenditionWish> = {}, environment: Record<string, string> = {}) => signRendition(server(environment), image, { ...wish, ...changes });
+const refusal = (changes: Partial<RenditionWish>, environment: Record<string, string> = {}): string => {
+  try {
+    sign(changes, environment);
+  } catch (error) {
+    return String(error);
+  }
+  return 'no refusal';
+};
+const pathOf = (url: string) => url.slice('http://here'.length);
+
+describe('the size of a rendition', () => {
+  test.each([
+    ['INSIDE', 400, null, 400, 300],
+    ['INSIDE', null, 300, 400, 300],
+    ['INSIDE', 400, 400, 400, 300],
+    ['INSIDE', 4000, 100, 133, 100],
+    ['INSIDE', 4096, 4096, 4000, 3000],
+    ['INSIDE', 1, 1, 1, 1],
+    ['COVER', 400, null, 400, 300],
+    ['COVER', 400, 400, 400, 400],
+    ['COVER', 4000, 4000, 3000, 3000],
+    ['COVER', 4096, 2048, 4000, 2000],
+    ['CONTAIN', null, 4096, 4000, 3000],
+    ['CONTAIN', 400, 400, 400, 400],
+    ['CONTAIN', 4096, 4096, 4000, 4000],
+    ['CONTAIN', 1000, 4096, 1000, 4096],
+  ] as const)('%s of %s×%s from 4000×3000 is %i×%i', (fit, width, height, expectedWidth, expectedHeight) => {
+    expect(shapeOf(image, { width, height, fit }, 4096)).toMatchObject({ width: expectedWidth, height: expectedHeight });
+  });
+
+  test('nothing is enlarged and no side is zero, whatever the proportions', () => {
+    for (const [width, height] of [[50, 16_384], [16_384, 50], [51, 53], [1, 1], [4096, 4095]] as const) {
+      for (const fit of ['INSIDE', 'COVER', 'CONTAIN'] as const) {
+        for (const [wantedWidth, wantedHeight] of [[1, 1], [4096, 4096], [4096, 1], [7, 4001], [4096, null], [null, 4096], [1, null]] as const) {
+          const shape = shapeOf({ width, height }, { width: wantedWidth, height: wantedHeight, fit }, 4096);
+          const scales = [shape.width / width, shape.height / height];
+          // A side may be rounded up to its first pixel.
+          const scale = shape.fit === 'contain' ? Math.min(...scales) : Math.max(...scales.map((one, index) => (index === 0 ? shape.width : shape.height) === 1 ? 0 : one));
+          expect(scale, JSON.stringify({ width, height, fit, wantedWidth, wantedHeight, shape })).toBeLessThanOrEqual(1);
+          expect(Math.min(shape.width, shape.height)).toBeGreaterThanOrEqual(1);
+          expect(Math.max(shape.width, shape.height)).toBeLessThanOrEqual(4096);
+        }
+      }
+    }
+  });
+});
+
+describe('the URL of a rendition', () => {
+  test('says the size that will come, and for how long it works', () => {
+    const { url, expiresAt, width, height, format } = sign({ width: 5, height: 4096, format: 'WEBP', download: true });
+    expect({ width, height, format }).toEqual({ width: 5, height: 4, format: 'WEBP' });
+    expect(verifyRendition(secret, pathOf(url))).toEqual({
+      grant: { imageId: image.id, width: 5, height: 4, fit: 'fill', format: 'WEBP', quality: 80, download: true, expires: expiresAt.getTime() / 1000 },
+    });
+    expect(expiresAt.getTime() - Date.now()).toBeGreaterThanOrEqual(86_399_000);
+    expect(expiresAt.getTime() - Date.now()).toBeLessThanOrEqual(86_400_000 * 1.25);
+  });
+
+  test('is the same for six hours for everybody who asks for the same, so browsers keep what it gave', () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    vi.setSystemTime('2027-03-01T06:00:01Z');
+    const first = sign();
+    vi.setSystemTime('2027-03-01T11:59:59Z');
+    expect(sign().url).toBe(first.url);
+    vi.setSystemTime('2027-03-01T12:00:01Z');
+    expect(sign().url).not.toBe(first.url);
+    expect(sign({ width: 4000 }).url).toBe(sign({ width: 4096 }).url);
+  });
+
+  test('holds every parameter: none can be changed, added or left out', () => {
+    const path = pathOf(sign().url);
+    const changed = [...path].map((character, at) => path.slice(0, at) + (character === 'x' ? 'y' : 'x') + path.slice(at + 1));
+    const others = [path.replace('width=400', 'width=401'), path.replace('&signature', '&download=true&signature'), `${path}&download=true`, path.replace(/&quality=\d+/, ''), path.replace(image.id, image.id.replace('6', '7'))];
+    for (const wrong of [...changed, ...others]) expect(verifyRendition(secret, wrong), wrong).toEqual({ refused: 'WRONG' });
+  });
+
+  test.each([
+    [{ width: null }, 'Expected a width, a height or both'],
+    [{ width: 0 }, 'Expected width between 1 and 4096 pixels for a rendition but received 0'],
+    [{ height: 4097 }, 'Expected height between 1 and 4096 pixels for a rendition but received 4097'],
+    [{ quality: 0 }, 'Expected quality between 1 and 100 for a rendition but received 0'],
+    [{ quality: 101 }, 'received 101'],
+    [{ expiresInSeconds: 59 }, 'Expected expiresIn between 60 and 604800 seconds but received 59'],
+  ])('%j is refused with the limit and the actual value', (changes, message) => {
+    expect(refusal(changes)).toContain(message);
+  });
+
+  test('the longest side is a setting', () => {
+    expect(refusal({ width: 1001 }, { RENDITION_MAX_SIDE: '1000' })).toContain('between 1 and 1000');
+    expect(shapeOf({ width: 100, height: 10_000 }, { width: 50, height: null, fit: 'INSIDE' }, 1000)).toMatchObject({ width: 10, height: 1000 });
+  });
+
+  test('a server with fixed sizes gives these and no others, at one quality', () => {
+    const fixed = { RENDITION_SIZES: '320, x480,256x256' };
+    expect(sign({ width: 320 }, fixed).width).toBe(320);
+    expect(sign({ width: null, height: 480 }, fixed).height).toBe(480);
+    expect(sign({ width: 256, height: 256, fit: 'COVER' }, fixed)).toMatchObject({ width: 256, height: 256 });
+    expect(refusal({ width: 321 }, fixed)).toContain('Expected one of the sizes of this server (320, x480, 256x256) for a rendition but received 321');
+    expect(refusal({ width: null, height: 320 }, fixed)).toContain('received x320');
+    expect(refusal({ width: 320, height: 480 }, fixed)).toContain('received 320x480');
+    expect(refusal({ width: 320, quality: 81 }, fixed)).toContain('Expected quality 80');
+    expect(() => readConfig({ RENDITION_SIZES: '320,big' })).toThrow(/RENDITION_SIZES: Expected sizes such as/);
+  });
+});
+
+test.each([
+  ['image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8', false, 'AVIF'],
+  ['image/webp,*/*', false, 'WEBP'],
+  ['IMAGE/WEBP ; q=0.5', true, 'WEBP'],
+  ['image/avif;q=0, image/webp;q=0.0', true, 'PNG'],
+  ['image/avif;q=0.1', false, 'AVIF'],
+  ['*/*', false, 'JPEG'],
+  ['image/*', true, 'PNG'],
+  [undefined, false, 'JPEG'],
+  [undefined, true, 'PNG'],
+])('with Accept %j and transparency %s AUTO means %s', (accept, hasAlpha, format) => {
+  expect(chooseFormat(accept, hasAlpha)).toBe(format);
+});
