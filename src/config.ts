@@ -22,6 +22,8 @@ const sizes = z
   .string()
   .regex(/^\s*((\d+|x\d+|\d+x\d+)\s*(,\s*|$))*$/, 'Expected sizes such as 320, x480 and 256x256, separated by commas')
   .transform((text) => text.split(',').map((size) => size.trim()).filter(Boolean));
+const origin = z.string().refine(isOrigin, 'Expected http:// or https:// with a host, perhaps a port, and no path').transform((text) => new URL(text).origin);
+const secret = z.string().regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters');
 const cores = String(availableParallelism());
 
 /** Every setting of Darkroom: one environment variable each. `.env.example` is printed from this, in this order. */
@@ -37,6 +39,15 @@ export const settings = {
   DB_STATEMENT_TIMEOUT: duration.prefault('30s').describe('Postgres gives up on a statement after this long.'),
   REDIS_URL: url.optional().describe('Queue and events through Redis. Without it: inside this process.'),
   REDIS_PREFIX: z.string().regex(/^[\w-]+$/).prefault('darkroom').describe('Every key and channel in Redis starts with this.'),
+
+  S3_ENDPOINT: origin.optional().describe('Files go to an object store that speaks S3 (cloud S3, Garage, SeaweedFS, Ceph RGW …), such as https://s3.eu-central-1.amazonaws.com. Without it: in DATA_DIR. Files do not move when this changes.'),
+  S3_REGION: z.string().regex(/^[\w-]+$/).prefault('us-east-1').describe('The region of the store; for Garage its s3_region, "garage" by default.'),
+  S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'Expected 3 to 63 lower-case letters, digits, dots and hyphens').optional().describe('A bucket for this Darkroom alone: under originals/ and processed/ whatever no asset refers to is removed. Pages of other origins that fetch files need a CORS rule on it.'),
+  S3_ACCESS_KEY: secret.optional().describe('May list the bucket and its multipart uploads, and read, write and delete in it.'),
+  S3_SECRET_KEY: secret.optional().describe('The secret of S3_ACCESS_KEY.'),
+  S3_PUBLIC_ENDPOINT: origin.optional().describe('Where clients reach the store; signed URLs of files start with it. Without it: S3_ENDPOINT.'),
+  S3_PATH_STYLE: flag.prefault('true').describe('Addresses as ENDPOINT/BUCKET; "false" for BUCKET.ENDPOINT.'),
+  S3_ENCRYPTION: z.enum(['none', 'AES256']).prefault('none').describe('"AES256" asks the store to encrypt each object (SSE-S3), and refuses to start where it does not.'),
 
   JWT_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Viewers come with a JWT signed with this (HS256, claim "sub"). Without it: one local viewer, on loopback only.'),
   SIGNING_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Signs the URLs of stored files and renditions. Without it: made once and kept in DATA_DIR; API processes that do not share that folder need it.'),
@@ -56,7 +67,7 @@ export const settings = {
 
   ANALYZE_PROVIDER: z.enum(['auto', 'local', 'azure-vision']).prefault('auto').describe('Who analyses when the client does not say. "auto": azure-vision when it is set up, and local when that fails or is not.'),
   AZURE_VISION_ENDPOINT: url.optional().describe('The endpoint of an Azure Computer Vision resource, such as https://NAME.cognitiveservices.azure.com.'),
-  AZURE_VISION_KEY: z.string().regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters').optional().describe('One of the two keys of that resource.'),
+  AZURE_VISION_KEY: secret.optional().describe('One of the two keys of that resource.'),
   PROVIDER_TIMEOUT: duration.prefault('30s').describe('A provider that has not answered a call after this long is given up.'),
 
   JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process runs at a time.'),
@@ -72,6 +83,12 @@ export const settings = {
   GRAPHIQL: flag.prefault('true').describe('Serve GraphiQL at /graphql.'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info').describe('The least severe lines to log.'),
 };
+
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, pathname, search, hash, username } = new URL(text);
+  return /^https?:$/.test(protocol) && pathname === '/' && !search && !hash && !username;
+}
 
 const schema = z.object(settings);
 export type Config = z.infer<typeof schema> & { PUBLIC_URL: string };
@@ -112,6 +129,7 @@ function contradictions(config: Config): string[] {
   const missing = Object.entries(azure).filter(([, value]) => !value).map(([name]) => name);
   if (config.ANALYZE_PROVIDER === 'azure-vision' && missing.length > 0) problems.push(`ANALYZE_PROVIDER=azure-vision needs ${missing.join(' and ')}`);
   else if (missing.length === 1) problems.push(`AZURE_VISION_ENDPOINT and AZURE_VISION_KEY belong together, but ${missing.join()} is missing`);
+  problems.push(...s3Problems(config));
   // WebP ends there.
   if (config.RENDITION_MAX_SIDE < 1 || config.RENDITION_MAX_SIDE > 16_383) problems.push(`RENDITION_MAX_SIDE must be between 1 and 16383 but is ${config.RENDITION_MAX_SIDE}`);
   // Ten of the largest must fit between two looks at what is there.
@@ -120,6 +138,20 @@ function contradictions(config: Config): string[] {
     if (config[name] < 1) problems.push(`${name} must be at least 1`);
   }
   return problems;
+}
+
+function s3Problems({ S3_ENDPOINT, S3_PUBLIC_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY }: Config): string[] {
+  const needed = { S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY };
+  const given = Object.entries({ ...needed, S3_PUBLIC_ENDPOINT }).filter(([, value]) => value).map(([name]) => name);
+  if (!S3_ENDPOINT) return given.length > 0 ? [`${given.join(', ')} without S3_ENDPOINT: files would stay on this disk`] : [];
+  const missing = Object.entries(needed).filter(([, value]) => !value).map(([name]) => name);
+  return missing.length > 0 ? [`S3_ENDPOINT needs ${missing.join(', ')}`] : [];
+}
+
+/** The object store, where one is set up. */
+export function s3Settings({ S3_ENDPOINT: endpoint, S3_BUCKET: bucket, S3_ACCESS_KEY: accessKey, S3_SECRET_KEY: secretKey, ...config }: Config) {
+  if (!endpoint || !bucket || !accessKey || !secretKey) return null;
+  return { endpoint, bucket, accessKey, secretKey, publicEndpoint: config.S3_PUBLIC_ENDPOINT ?? endpoint, region: config.S3_REGION, pathStyle: config.S3_PATH_STYLE, encryption: config.S3_ENCRYPTION };
 }
 
 /** The text of `.env.example`: every setting with its description and default. */

@@ -25,9 +25,15 @@ export function presentError(error: unknown, requestId: string, log: Log): Graph
   if (isAboutInput(fault) || (cause instanceof GraphQLError && !isOutputFault(fault))) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault) });
 
   log.error({ requestId, path: fault.path, err: cause }, 'A request met an unexpected error');
-  return isUnreachable(cause)
-    ? relabel(fault, `The database does not answer right now; try again in a moment. Request id: ${requestId}`, { code: 'DATABASE_UNAVAILABLE', http: { status: 503 } })
+  const outage = outageOf(cause);
+  return outage
+    ? relabel(fault, `${outage.who} does not answer right now; try again in a moment. Request id: ${requestId}`, { code: outage.code, http: { status: 503 } })
     : relabel(fault, `Something went wrong on our side. Quote this request id: ${requestId}`, { code: 'INTERNAL', http: { status: 500 } });
+}
+
+function outageOf(error: Error): { who: string; code: ErrorCode } | null {
+  if (error instanceof StorageUnavailable) return { who: 'The file store', code: 'STORAGE_UNAVAILABLE' };
+  return isUnreachable(error) ? { who: 'The database', code: 'DATABASE_UNAVAILABLE' } : null;
 }
 
 function isKnownCode(code: unknown): boolean {
