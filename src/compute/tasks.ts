@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { encodeImage } from './encode.ts';
+import { cutOut } from './cut-out/index.ts';
 import { inspectImage } from './inspect.ts';
 import { measureImage } from './measure.ts';
 import type { TaskList } from './messages.ts';
@@ -14,5 +15,6 @@ export const tasks = {
   encode: encodeImage,
   inspect: inspectImage,
   measure: (input: Parameters<typeof measureImage>[0], context) => measureImage(input, context.progress),
+  cutOut: (input: Parameters<typeof cutOut>[0], context) => cutOut(input, context.progress),
   render: renderImage,
 } satisfies TaskList;

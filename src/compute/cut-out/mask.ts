@@ -54,11 +54,17 @@ function regionsOf({ width, height }: Plane, belongs: (i: number) => boolean): R
   return regions;
 }
 
+/** Holes up to this share of the image are specks and glints. */
+const SPECK_SHARE = 0.0003;
+/** Larger ones, up to this, are filled where their colours are not clearly those of the background: what is seen between spokes stays a hole. */
+const HOLE_SHARE = 0.02;
+const LEAST_LIKENESS = -1;
+
 /**
- * Leaves the parts of a mask that matter: what has at least 8 % of the saliency of the greatest part. Fills holes of less than 0.2 % of the image,
- * and of less than 1 % where they draw the eye: the ground seen between the spokes of a wheel stays a hole.
+ * Leaves the parts of a mask that matter, those with at least 8 % of the saliency of the greatest part, and fills its holes.
+ * `evidence` says of each pixel how much likelier its colour is for the subject than for the background, as a logarithm.
  */
-export function keepSubject(mask: Plane, salient: Plane): Plane {
+export function keepSubject(mask: Plane, salient: Plane, evidence: Float32Array): Plane {
   const kept: Plane = { ...mask, data: mask.data.slice() };
   const weight = ({ pixels }: Region) => pixels.reduce((sum, i) => sum + salient.data[i]!, 0);
   const parts = regionsOf(mask, (i) => mask.data[i]! >= 0.5).map((region) => ({ region, weight: weight(region) }));
@@ -67,8 +73,8 @@ export function keepSubject(mask: Plane, salient: Plane): Plane {
 
   for (const hole of regionsOf(kept, (i) => kept.data[i]! < 0.5)) {
     const share = hole.pixels.length / mask.data.length;
-    const drawsTheEye = weight(hole) / hole.pixels.length > 0.4;
-    if (!hole.touchesBorder && (share < 0.002 || (share < 0.01 && drawsTheEye))) for (const i of hole.pixels) kept.data[i] = 1;
+    const belongs = hole.pixels.reduce((sum, i) => sum + evidence[i]!, 0) / hole.pixels.length > LEAST_LIKENESS;
+    if (!hole.touchesBorder && (share < SPECK_SHARE || (share < HOLE_SHARE && belongs))) for (const i of hole.pixels) kept.data[i] = 1;
   }
   return kept;
 }

@@ -19,8 +19,9 @@ export function labPlanes({ width, height, channels, data }: Raster): LabPlanes 
 /**
  * How much each pixel draws the eye, 0..1, without learned weights: what is shut off from the border of the picture by edges,
  * what differs from the colours of its frame, what is sharper than its frame; more so towards the centre.
+ * `contrast` is the highest barrier between the border and anything, in OKLab.
  */
-export function saliency(lab: LabPlanes): { saliency: Plane; contrast: number } {
+export function saliency(lab: LabPlanes): { salient: Plane; contrast: number } {
   const { width, height } = lab[0];
   const barrier = barrierDistance(lab);
   const contrast = quantile(barrier.data, 0.985);
@@ -36,7 +37,7 @@ export function saliency(lab: LabPlanes): { saliency: Plane; contrast: number } 
       out.data[i] = (0.45 * apart.data[i]! + 0.3 * unlike.data[i]! + 0.25 * sharp.data[i]!) * (0.4 + 0.6 * centre);
     }
   }
-  return { saliency: normalise(out), contrast };
+  return { salient: normalise(out), contrast };
 }
 
 function normalise({ width, height, data }: Plane): Plane {

@@ -4,50 +4,60 @@ import type { Plane } from './plane.ts';
 import { type LabPlanes, otsu } from './saliency.ts';
 
 const ROUNDS = 3;
-/** What it costs to part two equal neighbours, in units of the colour models' logarithms. */
+/** What it costs to part two equal neighbours, in units of the colour models' logarithms: the figure of the paper. */
 const SMOOTHNESS = 50;
+/** The flow counts in whole numbers, so that it comes to an end. */
 const UNIT = 20;
-/** No cut is so cheap that it takes one of these away from its side. */
+/** More than any cut is worth: these pixels stay on their side. */
 const SURE = 1e7;
+/** Where saliency encloses what looks like the background by this much, colour decides: the ground seen between spokes is shut off from the border too. */
+const DOUBT = -2;
 
-/** How far a saliency stands for its side when it comes to the cut; the colours decide the rest. */
-export const tuning = { prior: 0, fg: 0.7, bg: 0.35, smooth: SMOOTHNESS, rounds: ROUNDS };
+export interface Segmentation {
+  /** 1 for the pixels of the subject. */
+  mask: Plane;
+  /** How much likelier a pixel's colour is for the subject than for the background, as a logarithm. */
+  evidence: Float32Array;
+}
 
 /**
- * 1 for the pixels of the subject: the seeds that the saliency gives are grown by the colours of both sides and by the edges between them.
+ * The subject: the seeds that the saliency gives are grown by the colours of both sides and by the edges between them.
  * Source: Rother, Kolmogorov, Blake, "GrabCut" (SIGGRAPH 2004), seeded by saliency instead of a rectangle.
  */
-export function segment(lab: LabPlanes, { width, height, data: salient }: Plane): Uint8Array {
-  const { threshold } = otsu(salient);
-  const isSubject: Uint8Array<ArrayBufferLike> = new Uint8Array(salient.length);
-  let mask = isSubject;
-  const sure = new Int8Array(salient.length);
-  for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) {
-    const value = salient[i]!;
-    const onFrame = x < 2 || y < 2 || x >= width - 2 || y >= height - 2;
-    if (value > threshold + tuning.fg * (1 - threshold)) sure[i] = 1;
-    else if (onFrame || value < tuning.bg * threshold) sure[i] = -1;
-    mask[i] = sure[i] === 1 || (sure[i] === 0 && value > threshold) ? 1 : 0;
-  }
-
+export function segment(lab: LabPlanes, salient: Plane): Segmentation {
+  const { width, height } = salient;
+  const [L, a, b] = [lab[0].data, lab[1].data, lab[2].data];
+  const { mask: guess, sure } = seed(salient);
+  let mask = guess;
   const links = linkNeighbours(lab);
   const terminals = new Int32Array(mask.length);
-  for (let round = 0; round < tuning.rounds; round++) {
+  const evidence = new Float32Array(mask.length);
+  for (let round = 0; round < ROUNDS; round++) {
     const inside = fitMixture(lab, indicesOf(mask, 1));
     const outside = fitMixture(lab, indicesOf(mask, 0));
     for (let i = 0; i < mask.length; i++) {
-      if (sure[i] !== 0) {
-        terminals[i] = sure[i]! * SURE;
-        continue;
-      }
-      const [L, a, b] = [lab[0].data[i]!, lab[1].data[i]!, lab[2].data[i]!];
-      const s = Math.min(0.98, Math.max(0.02, salient[i]!));
-      const prior = tuning.prior * (Math.log(s / (1 - s)) - Math.log(threshold / (1 - threshold)));
-      terminals[i] = Math.round(UNIT * (outside.cost(L, a, b) - inside.cost(L, a, b) + prior));
+      const likelier = (evidence[i] = outside.cost(L[i]!, a[i]!, b[i]!) - inside.cost(L[i]!, a[i]!, b[i]!));
+      const isSure = sure[i] === -1 || (sure[i] === 1 && (round === 0 || likelier > DOUBT));
+      terminals[i] = isSure ? sure[i]! * SURE : Math.round(UNIT * likelier);
     }
     mask = cutGrid(width, height, terminals, links);
   }
-  return mask;
+  return { mask: { width, height, data: Float32Array.from(mask) }, evidence };
+}
+
+/** The first guess, and the pixels that are beyond doubt: 1 of the subject, -1 of the background, 0 to be decided. */
+function seed({ width, height, data }: Plane): { mask: Uint8Array; sure: Int8Array } {
+  const { threshold } = otsu(data);
+  const mask = new Uint8Array(data.length);
+  const sure = new Int8Array(data.length);
+  for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) {
+    const value = data[i]!;
+    const onFrame = x < 2 || y < 2 || x >= width - 2 || y >= height - 2;
+    if (value > threshold + 0.7 * (1 - threshold)) sure[i] = 1;
+    else if (onFrame || value < 0.35 * threshold) sure[i] = -1;
+    mask[i] = sure[i] === 1 || (sure[i] === 0 && value > threshold) ? 1 : 0;
+  }
+  return { mask, sure };
 }
 
 function indicesOf(mask: Uint8Array, value: number): Uint32Array {
@@ -71,7 +81,7 @@ function linkNeighbours(lab: LabPlanes): Int32Array {
 
   const links = new Int32Array(width * height * 8);
   for (const [dx, dy, direction] of steps) {
-    const strength = (tuning.smooth * UNIT) / Math.hypot(dx, dy);
+    const strength = (SMOOTHNESS * UNIT) / Math.hypot(dx, dy);
     for (let y = 0; y + dy < height; y++) for (let x = Math.max(0, -dx); x + Math.max(0, dx) < width; x++) {
       const i = y * width + x;
       const j = i + dy * width + dx;
