@@ -1,0 +1,61 @@
+import { join } from 'node:path';
+import { alternate, median, round, type Bench, type Row } from './figure.ts';
+import { childrenOf, cpuMsOf, startDarkroom, startSide } from './machine.ts';
+import { upload, untilCompleted } from './client.ts';
+import { picturesToWarmUp, somePictures } from './pictures.ts';
+
+const rounds = 3;
+const filesPerRequest = 20;
+
+/** From the first byte of an upload to the last completed analysis, against the same pure functions in a bare loop. */
+export async function figure({ folder, logFile }: Bench): Promise<Row[]> {
+  const { paths, kind } = await somePictures(join(folder, 'pictures'));
+  const concurrency = 2;
+  const settings = { JOB_CONCURRENCY: String(concurrency), COMPUTE_PROCESSES: String(concurrency) };
+  const loops = await Promise.all(Array.from({ length: concurrency }, () => startSide('analysis-bare', { logFile, allCpus: true })));
+
+  const bareRound = async () => {
+    const waiting = [...paths];
+    const startedAt = performance.now();
+    await Promise.all(loops.map(async (loop) => {
+      for (let path = waiting.shift(); path; path = waiting.shift()) await loop.ask({ path });
+    }));
+    return { ms: performance.now() - startedAt, server: 0, compute: 0 };
+  };
+  let folders = 0;
+  // A new folder each time: what a viewer has uploaded before is not analysed again.
+  const darkroomRound = async () => {
+    const darkroom = await startDarkroom({ ...settings, DATA_DIR: join(folder, `data-${folders++}`) }, { logFile, allCpus: true });
+    try {
+      await untilCompleted(darkroom.url, await upload(darkroom.url, warmUp));
+      const children = childrenOf(darkroom.pid);
+      const used = () => ({ server: cpuMsOf(darkroom.pid), compute: children.reduce((sum, pid) => sum + cpuMsOf(pid), 0) });
+      const before = used();
+      const startedAt = performance.now();
+      const requests: Promise<string[]>[] = [];
+      for (let from = 0; from < paths.length; from += filesPerRequest) requests.push(upload(darkroom.url, paths.slice(from, from + filesPerRequest)));
+      await untilCompleted(darkroom.url, (await Promise.all(requests)).flat());
+      const after = used();
+      return { ms: performance.now() - startedAt, server: after.server - before.server, compute: after.compute - before.compute };
+    } finally {
+      await darkroom.stop();
+    }
+  };
+  const warmUp = await picturesToWarmUp(join(folder, 'warm-up'));
+  await Promise.all(loops.map((loop, index) => loop.ask({ path: paths[index] })));
+
+  const results = await alternate(rounds, { bare: bareRound, darkroom: darkroomRound });
+  await Promise.all(loops.map((loop) => loop.stop()));
+  const perImage = (ms: number) => ms / paths.length;
+  const ours = median(results.darkroom.map((result) => result.ms));
+  const bare = median(results.bare.map((result) => result.ms));
+  const share = (name: 'server' | 'compute') => round(perImage(median(results.darkroom.map((result) => result[name]))), 0);
+  return [
+    {
+      what: 'upload to completed analysis', ours: `${round((paths.length * 1000) / ours, 1)} images/s`, beside: `bare loop ${round((paths.length * 1000) / bare, 1)} images/s`,
+      ratio: round(bare / ours), bar: '≥ 0.7', holds: bare / ours >= 0.7,
+      note: `${paths.length} ${kind}, ${filesPerRequest} in a request, default settings (PGlite, disk), ${concurrency} at a time on all CPUs, median of ${rounds} rounds. The bare loop is ${concurrency} processes that call inspectImage and measureImage on the files where they lie. ` +
+        `CPU time per image: compute children ${share('compute')} ms, server ${share('server')} ms (receiving, hashing and storing the bytes, the job's rows and events in PGlite, tags, colours, hashes, vector and words for search).`,
+    },
+  ];
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { freePort } from '../bin/services/process.ts';
+import { alternate, median, round, thousands, type Bench, type Row } from './figure.ts';
+import { loadHttp, type HttpLoad } from './http-load.ts';
+import { cpuMsOf, startDarkroom, startSide } from './machine.ts';
+import { seedImages } from './seed.ts';
+
+const rounds = 3;
+const connections = 20;
+const seconds = 4;
+const query = `query ($first: Int) { images(first: $first) {
+  edges { node { id filename width height userTags url { url expiresAt } } } pageInfo { hasNextPage endCursor } } }`;
+
+interface Contender {
+  endpoint: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+/** Twenty images with their tags and signed URLs, by the same three statements on the same Postgres. */
+export async function figure({ folder, logFile, postgres }: Bench): Promise<Row[]> {
+  const databaseUrl = await (await postgres()).createDatabase();
+  const environment = { DATABASE_URL: databaseUrl, DATA_DIR: join(folder, 'data'), SIGNING_SECRET: 'a secret that all contenders share in this run', DB_POOL_SIZE: '10' };
+  const darkroom = await startDarkroom(environment, { logFile });
+  await seedImages(databaseUrl, 1_000);
+  const side = async (name: string): Promise<Contender> => {
+    const port = await freePort();
+    const { pid, stop } = await startSide(name, { environment: { ...environment, PORT: String(port) }, logFile });
+    return { endpoint: `http://127.0.0.1:${port}/${name === 'list-apollo' ? '' : 'graphql'}`, pid, stop };
+  };
+  const contenders = {
+    darkroom: { endpoint: `${darkroom.url}/graphql`, pid: darkroom.pid, stop: darkroom.stop },
+    bare: await side('list-bare'),
+    apollo: await side('list-apollo'),
+    mercurius: await side('list-mercurius'),
+  };
+  try {
+    const measure = async ({ endpoint, pid }: Contender, time: number) => {
+      const cpuBefore = cpuMsOf(pid);
+      const load = await loadHttp(endpoint, JSON.stringify({ query, variables: { first: 20 } }), { connections, seconds: time });
+      return { ...load, cpuUs: ((cpuMsOf(pid) - cpuBefore) * 1000) / (load.requestsPerSecond * time) };
+    };
+    let expected: string | undefined;
+    for (const [name, contender] of Object.entries(contenders)) {
+      const answer = comparable((await measure(contender, 2)).body);
+      expected ??= answer;
+      const at = [...answer].findIndex((character, index) => character !== expected![index]);
+      if (answer !== expected) throw new Error(`Expected the same answer from ${name} but received …${answer.slice(Math.max(0, at - 100), at + 100)}`);
+    }
+
+    const results = await alternate(rounds, {
+      darkroom: () => measure(contenders.darkroom, seconds),
+      bare: () => measure(contenders.bare, seconds),
+      apollo: () => measure(contenders.apollo, seconds),
+      mercurius: () => measure(contenders.mercurius, seconds),
+    });
+    const rate = (name: keyof typeof results) => median(results[name].map((result) => result.requestsPerSecond));
+    const cpu = (name: keyof typeof results) => median(results[name].map((result) => result.cpuUs));
+    const describe = (name: keyof typeof results) => `${thousands(rate(name))}/s`;
+    const row = (what: string, peer: 'bare' | 'apollo' | 'mercurius', bar: number, asked: string, note: string): Row => ({
+      what, ours: describe('darkroom'), beside: `${peer === 'bare' ? 'node:http' : peer} ${describe(peer)}`,
+      ratio: round(rate('darkroom') / rate(peer)), bar: asked, holds: rate('darkroom') / rate(peer) >= bar,
+      note: `${note} CPU per request: Darkroom ${thousands(cpu('darkroom'))} µs, ${peer} ${thousands(cpu(peer))} µs.`,
+    });
+    const how = `${connections} connections, ${rounds} alternated rounds of ${seconds} s, the same answers but for signatures and times.`;
+    return [
+      row('list of 20 images: node:http', 'bare', 0.35, '≥ 0.35', `The peer is written by hand: it runs the same three statements (prepared), signs the URLs with the same function and prints an object literal; it knows no GraphQL. ${how}`),
+      row('list of 20 images: Apollo Server', 'apollo', 1, 'ahead', 'The peer serves the same schema and Prisma resolvers with its standalone server.'),
+      row('list of 20 images: mercurius', 'mercurius', 1, 'ahead', 'The same schema and resolvers, with Fastify; without its JIT, which changes what errors say.'),
+    ];
+  } finally {
+    for (const contender of Object.values(contenders)) await contender.stop();
+  }
+}
+
+/** Ports, signatures, moments and the order of fields differ; nothing else may. */
+function comparable(body: HttpLoad['body']): string {
+  const plain = body.replace(/(localhost|127\.0\.0\.1):\d+/g, 'HOST').replace(/expires=\d+&signature=[\w-]+/g, 'SIGNATURE').replace(/"expiresAt":"[^"]+"/g, '"expiresAt":""');
+  return JSON.stringify(JSON.parse(plain), (_key, part: unknown) =>
+    part && typeof part === 'object' && !Array.isArray(part) ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) : part,
+  );
+}
