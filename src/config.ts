@@ -31,8 +31,8 @@ export const settings = {
   HOST: z.string().prefault('127.0.0.1').describe('The address to listen on. Any other than loopback needs JWT_SECRET.'),
   PORT: count.prefault('4000').describe('The port to listen on; 0 takes a free one.'),
   PUBLIC_URL: url.optional().describe('Where clients reach this server; signed URLs start with it. Without it: http://localhost:PORT.'),
-  ROLE: z.enum(['all', 'api', 'worker']).prefault('all').describe('What this process does. "api" and "worker" apart need DATABASE_URL and REDIS_URL.'),
-  DATA_DIR: z.string().prefault('./data').describe('The folder for everything that is kept locally: database, objects, spool, secrets.'),
+  ROLE: z.enum(['all', 'api', 'worker']).prefault('all').describe('What this process does. "api" and "worker" apart need DATABASE_URL and REDIS_URL, and S3_ENDPOINT or the same DATA_DIR.'),
+  DATA_DIR: z.string().prefault('./data').describe('The folder for everything that is kept locally: database, files, spool, secrets. Without S3_ENDPOINT the files are here: then API and workers must have the same folder, on one machine or on a volume they share.'),
 
   DATABASE_URL: url.optional().describe('Postgres with pgvector. Without it: PGlite in DATA_DIR, one process only.'),
   DB_POOL_SIZE: count.prefault('10').describe('Connections to Postgres at the most.'),
