@@ -1,15 +1,27 @@
 import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { ConfigError, readConfig, type Config } from './config.ts';
+import { openDatabase } from './database/open.ts';
 import { startDarkroom } from './darkroom.ts';
 import { createLog } from './log.ts';
 
 if (existsSync('.env')) process.loadEnvFile('.env');
 try {
-  await main(readConfig(process.env));
+  const [command, ...others] = parseArgs({ allowPositionals: true }).positionals;
+  if (others.length > 0 || (command && command !== 'migrate')) throw new Error(`Expected nothing or "migrate" after the program's name but received "${[command, ...others].join(' ')}"`);
+  await (command === 'migrate' ? migrate : main)(readConfig(process.env));
 } catch (error) {
   // A start that cannot work says why in a sentence; a stack would hide it.
   process.stderr.write(`${error instanceof ConfigError || !(error instanceof Error) ? String(error) : `Darkroom cannot start: ${error.message}`}\n`);
   process.exit(1);
+}
+
+/** Brings the database to its newest migration and ends; every start does the same, this one before there are many. */
+async function migrate(config: Config): Promise<void> {
+  const log = createLog(config.LOG_LEVEL);
+  const database = await openDatabase(config, log);
+  await database.close();
+  log.info('The database is at its newest migration');
 }
 
 async function main(config: Config): Promise<void> {

@@ -1,0 +1,29 @@
+# docker build -t darkroom .
+# docker run --init -p 127.0.0.1:4000:4000 -v darkroom:/data -e JWT_SECRET=… darkroom
+# Without further settings the database and the files are in /data; docker-compose.yml has the grown-up siblings.
+
+FROM node:20 AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY . .
+RUN npm run generate -- --client && npm run build
+
+FROM node:20-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --no-audit --no-fund && npm cache clean --force
+
+FROM node:20-slim
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
+WORKDIR /app
+RUN mkdir /data && chown node:node /data
+COPY --from=packages /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+# Migrations are applied at every start, and by `node dist/main.js migrate`.
+COPY prisma ./prisma
+COPY package.json LICENSE ./
+USER node
+VOLUME /data
+EXPOSE 4000
+CMD ["node", "dist/main.js"]
