@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openRenditionCache, type RenditionCache } from '../src/assets/rendition-cache.ts';
@@ -29,14 +30,20 @@ async function openCache(maxBytes = 10_000): Promise<RenditionCache> {
 const keep = (cache: RenditionCache, name: string, byteSize = 1000) => cache.keep(name, (path) => writeFile(path, 'x'.repeat(byteSize)));
 const pathOf = (name: string) => join(folder, name.slice(0, 2), name);
 const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+const textOf = async (bytes: Readable | Uint8Array) => (bytes instanceof Uint8Array ? Buffer.from(bytes).toString() : text(bytes));
 const files = () => readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map(({ name }) => name).sort();
 
 test('what is kept is found, whole or in part, also by a process that starts later', async () => {
-  expect(await keep(await openCache(), 'aa.one.jpg')).toEqual({ byteSize: 1000 });
-  const later = await openCache();
-  expect(await later.find('aa.one.jpg')).toEqual({ byteSize: 1000 });
-  expect(await text(await later.read('aa.one.jpg', { start: 10, end: 19 }))).toHaveLength(10);
-  expect(await later.find('aa.two.jpg')).toBeNull();
+  const cache = await openCache(1e6);
+  const later = await openCache(1e6);
+  for (const [name, byteSize] of [['aa.small.jpg', 1000], ['aa.large.jpg', 200_000]] as const) {
+    await cache.keep(name, (path) => writeFile(path, '0123456789'.repeat(byteSize / 10)));
+    const file = await later.find(name);
+    expect(file?.byteSize).toBe(byteSize);
+    expect(await textOf(await file!.read())).toBe('0123456789'.repeat(byteSize / 10));
+    expect(await textOf(await file!.read({ start: 13, end: 22 }))).toBe('3456789012');
+  }
+  expect(await later.find('aa.none.jpg')).toBeNull();
 });
 
 test('what could not be made whole leaves nothing', async () => {
@@ -47,6 +54,12 @@ test('what could not be made whole leaves nothing', async () => {
   })).rejects.toThrow('the child was killed');
   expect(await cache.find('aa.one.jpg')).toBeNull();
   expect(files()).toEqual([]);
+});
+
+test('what a power cut emptied is not there', async () => {
+  const cache = await openCache();
+  await keep(cache, 'aa.one.jpg', 0);
+  expect(await cache.find('aa.one.jpg')).toBeNull();
 });
 
 test('above its limit the cache loses what was not used for the longest time', async () => {

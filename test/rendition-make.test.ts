@@ -45,10 +45,9 @@ const renders = () => {
 };
 
 test('fifty who ask for one rendition at the same time have it made once', async () => {
-  const sizes = await Promise.all(Array.from({ length: 50 }, () => make('a.jpg', 'originals/one', recipe, here())));
-  expect(new Set(sizes.map(({ byteSize }) => byteSize)).size).toBe(1);
+  await Promise.all(Array.from({ length: 50 }, () => make('a.jpg', 'originals/one', recipe, here())));
   expect(renders()).toHaveLength(1);
-  expect(await cache.find('a.jpg')).toEqual(sizes[0]);
+  expect((await cache.find('a.jpg'))?.byteSize).toBeGreaterThan(0);
   expect(readdirSync(cache.work)).toEqual([]);
 });
 
@@ -79,7 +78,7 @@ test('who comes after those who left gets it all the same', async () => {
   const comer = make('b.jpg', 'originals/two', recipe, here());
   letGo();
   await Promise.all([first, comer]);
-  expect(await cache.find('b.jpg')).toEqual(await comer);
+  expect(await cache.find('b.jpg')).not.toBeNull();
 });
 
 test('a failure reaches everybody who waits, leaves nothing behind, and stops nobody after it', async () => {
@@ -87,5 +86,6 @@ test('a failure reaches everybody who waits, leaves nothing behind, and stops no
   expect(failed.map((one) => one.status === 'rejected' && one.reason.code)).toEqual(['UNSUPPORTED_TYPE', 'UNSUPPORTED_TYPE']);
   await expect(make('n.jpg', 'originals/none', recipe, here())).rejects.toThrow('No object under originals/none');
   expect(readdirSync(cache.work)).toEqual([]);
-  expect((await make('a.jpg', 'originals/one', recipe, here())).byteSize).toBeGreaterThan(0);
+  await make('a.jpg', 'originals/one', recipe, here());
+  expect(await cache.find('a.jpg')).not.toBeNull();
 });

@@ -11,11 +11,11 @@ import type { RenditionCache } from './rendition-cache.ts';
 const timeoutMs = 30_000;
 
 /** Puts a rendition into the cache. Rejects with the reason of `gone` when that aborts first. */
-export type MakeRendition = (name: string, storageKey: string, recipe: Recipe, gone: AbortSignal) => Promise<{ byteSize: number }>;
+export type MakeRendition = (name: string, storageKey: string, recipe: Recipe, gone: AbortSignal) => Promise<void>;
 
 interface Flight {
   waiters: number;
-  landed: Promise<{ byteSize: number }>;
+  landed: Promise<void>;
 }
 
 /**
@@ -38,7 +38,7 @@ export function createRenditionMaker({ compute, storage, config }: Pick<App, 'co
     const work = async () => {
       try {
         if (flight.waiters === 0) throw new DOMException('Nobody waits for this rendition any more', 'AbortError');
-        return await render(name, storageKey, recipe);
+        await render(name, storageKey, recipe);
       } finally {
         flights.delete(name);
       }
@@ -54,7 +54,7 @@ export function createRenditionMaker({ compute, storage, config }: Pick<App, 'co
     const flight = flights.get(name) ?? begin(name, storageKey, recipe);
     flight.waiters++;
     try {
-      return await Promise.race([flight.landed, aborted(gone)]);
+      await Promise.race([flight.landed, aborted(gone)]);
     } finally {
       flight.waiters--;
     }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Log } from '../log.ts';
@@ -12,6 +12,8 @@ const abandonedMs = 3_600_000;
 /** A tidying leaves so much of the limit, and the next one comes after so much more: in between the limit holds. */
 const keptShare = 0.8;
 const newShare = 0.1;
+/** Most are smaller, and a stream costs more than their bytes. */
+const readAtOnceBytes = 128_000;
 
 /**
  * Renditions as files of this machine. Not in the object storage: there each hit would cost a call to it and a way through this
@@ -21,14 +23,19 @@ const newShare = 0.1;
 export interface RenditionCache {
   /** A place for files on the way to here. */
   readonly work: string;
-  /** The size of what is kept under the name, which now counts as used; null where there is nothing. */
-  find(name: string): Promise<{ byteSize: number } | null>;
-  read(name: string, range?: { start: number; end: number }): Promise<Readable>;
+  /** What is kept under the name, which now counts as used; null where there is nothing. */
+  find(name: string): Promise<KeptFile | null>;
   /** Keeps what `make` writes to the path it is given: whole or not at all. */
-  keep(name: string, make: (path: string) => Promise<void>): Promise<{ byteSize: number }>;
+  keep(name: string, make: (path: string) => Promise<void>): Promise<void>;
   /** Removes what belongs to no image any more, then what was not used for the longest time until the rest is well within the limit. */
   tidy(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface KeptFile {
+  byteSize: number;
+  /** The bytes, or `range` of them (both ends included). */
+  read(range?: { start: number; end: number }): Promise<Readable | Uint8Array>;
 }
 
 export interface CacheOptions {
@@ -39,7 +46,7 @@ export interface CacheOptions {
   log: Log;
 }
 
-interface Kept {
+interface Entry {
   name: string;
   path: string;
   byteSize: number;
@@ -58,7 +65,7 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
     newBytes = 0;
     for (const { path, usedAtMs } of await filesOf(work)) if (usedAtMs < Date.now() - abandonedMs) await rm(path, { force: true });
 
-    const living: Kept[] = [];
+    const living: Entry[] = [];
     const shards = await readdir(folder);
     for (const shard of shards.filter((name) => !name.startsWith('.'))) {
       const files = await filesOf(join(folder, shard));
@@ -87,15 +94,16 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
   return {
     work,
     async find(name) {
-      const found = await stat(pathOf(name)).catch(absent);
-      if (!found) return null;
+      await using file = (await open(pathOf(name)).catch(absent)) ?? null;
+      if (!file) return null;
+      const { size: byteSize, mtimeMs } = await file.stat();
+      // A power cut leaves an empty file of what was not on the disk yet.
+      if (byteSize === 0) return null;
       const now = new Date();
-      if (now.getTime() - found.mtimeMs > useGrainMs) await utimes(pathOf(name), now, now).catch(absent);
-      return { byteSize: found.size };
-    },
-    async read(name, range) {
-      const file = await open(pathOf(name));
-      return file.createReadStream(range);
+      if (now.getTime() - mtimeMs > useGrainMs) await file.utimes(now, now);
+      if (byteSize > readAtOnceBytes) return { byteSize, read: async (range) => (await open(pathOf(name))).createReadStream(range) };
+      const { buffer: bytes } = await file.read(Buffer.allocUnsafe(byteSize), 0, byteSize, 0);
+      return { byteSize, read: async (range) => (range ? bytes.subarray(range.start, range.end + 1) : bytes) };
     },
     async keep(name, make) {
       const path = join(work, randomUUID());
@@ -106,7 +114,6 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
         await rename(path, pathOf(name));
         newBytes += size;
         if (newBytes > maxBytes * newShare) tidyLater();
-        return { byteSize: size };
       } finally {
         await rm(path, { force: true });
       }
@@ -121,8 +128,8 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
 
 const imageOf = (name: string) => name.slice(0, name.indexOf('.'));
 
-async function filesOf(folder: string): Promise<Kept[]> {
-  const files: Kept[] = [];
+async function filesOf(folder: string): Promise<Entry[]> {
+  const files: Entry[] = [];
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
     const found = await stat(path).catch(absent);

@@ -40,11 +40,11 @@ export async function openRenditions(app: App, secret: string) {
         etag: `"${createHash('sha256').update(name).digest('base64url').slice(0, 22)}"`,
         headers: grant.format === 'AUTO' ? { Vary: 'Accept' } : undefined,
         async open() {
-          const { byteSize } = (await cache.find(name)) ?? (await make(name, image.storageKey, recipe, gone).catch(refuse));
+          const file = (await cache.find(name)) ?? (await make(name, image.storageKey, recipe, gone).then(() => cache.find(name), refuse));
+          if (!file) throw new Refusal(503, 'The cache of renditions is too busy. Try again.', { headers: { 'Retry-After': '1' } });
           return {
-            byteSize,
+            ...file,
             headers: { 'Content-Type': contentType, 'Content-Disposition': grant.download ? attachment(`${baseOf(image.filename)}.${extension}`) : 'inline' },
-            read: (range) => cache.read(name, range),
           };
         },
       };

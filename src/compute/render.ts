@@ -20,18 +20,17 @@ const white = { r: 255, g: 255, b: 255 };
 
 /**
  * Makes a picture from an original: upright, sRGB, the first frame, with no metadata. What was transparent becomes white in JPEG.
- * A damaged original gives what can be decoded; throws `UserError` where that is nothing. The file is whole on the disk at the end.
+ * A damaged original gives what can be decoded; throws `UserError` where that is nothing.
  */
 export async function renderImage({ source, target, recipe, limits }: { source: string; target: string; recipe: Recipe; limits: DecodeLimits }): Promise<void> {
   const header = await readHeader(await readFile(source), limits);
   const { width, height, fit } = recipe;
-  const background = { ...white, alpha: header.hasAlpha && recipe.format !== 'JPEG' ? 0 : 1 };
+  const isGlass = header.hasAlpha && recipe.format !== 'JPEG';
   const { result } = await usePixels(header, (image) => {
-    const sized = image.resize({ width, height, fit, background }).toColourspace('srgb');
-    return encode(recipe.format === 'JPEG' ? sized.flatten({ background: white }) : sized, recipe).toBuffer();
+    const sized = image.resize({ width, height, fit, background: { ...white, alpha: isGlass ? 0 : 1 } }).toColourspace('srgb');
+    return encode(header.hasAlpha && !isGlass ? sized.flatten({ background: white }) : sized, recipe).toBuffer();
   });
-  // A file that lost its end in a power cut would be served for months.
-  await writeFile(target, result, { flush: true });
+  await writeFile(target, result);
 }
 
 function encode(image: Sharp, { format, quality }: Recipe): Sharp {

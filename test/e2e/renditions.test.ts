@@ -146,7 +146,7 @@ test('a damaged original still gives what can be decoded', async () => {
   expect(await sharp(await bytesOf(await fetch(url))).metadata()).toMatchObject({ format: 'jpeg', width: 200 });
 });
 
-test('a deleted image is gone although its rendition is cached, and so is what caches hold of it', async () => {
+test('a deleted image is gone although its rendition is cached, whoever asks for it and however', async () => {
   const client = await darkroom.client();
   const id = await store(client, 'gone.jpg', await drawSample('red-car.jpg', { width: 320 }));
   const { url } = await rendition(client, id, 'width: 100');
