@@ -1,6 +1,6 @@
-import { fitMixture } from './gaussian-mixture.ts';
+import { fitMixture, type GaussianMixture } from './gaussian-mixture.ts';
 import { cutGrid } from './max-flow.ts';
-import type { Plane } from './plane.ts';
+import { type Plane, quantile } from './plane.ts';
 import { type LabPlanes, otsu } from './saliency.ts';
 
 const ROUNDS = 3;
@@ -33,8 +33,8 @@ export function segment(lab: LabPlanes, salient: Plane): Segmentation {
   const terminals = new Int32Array(mask.length);
   const evidence = new Float32Array(mask.length);
   for (let round = 0; round < ROUNDS; round++) {
-    const inside = fitMixture(lab, indicesOf(mask, 1));
     const outside = fitMixture(lab, indicesOf(mask, 0));
+    const inside = fitMixture(lab, round === 0 ? unlikeBackground(lab, mask, outside) : indicesOf(mask, 1));
     for (let i = 0; i < mask.length; i++) {
       const likelier = (evidence[i] = outside.cost(L[i]!, a[i]!, b[i]!) - inside.cost(L[i]!, a[i]!, b[i]!));
       const isSure = sure[i] === -1 || (sure[i] === 1 && (round === 0 || likelier > DOUBT));
@@ -65,6 +65,15 @@ function indicesOf(mask: Uint8Array, value: number): Uint32Array {
   let count = 0;
   for (let i = 0; i < mask.length; i++) if (mask[i] === value) indices[count++] = i;
   return indices.subarray(0, count);
+}
+
+/** The pixels of the guess but for those whose colour is common in the background; all of them where few would be left. */
+function unlikeBackground(lab: LabPlanes, mask: Uint8Array, outside: GaussianMixture): Uint32Array {
+  const costs = Float32Array.from(mask, (_, i) => outside.cost(lab[0].data[i]!, lab[1].data[i]!, lab[2].data[i]!));
+  const usual = quantile(costs.filter((_, i) => mask[i] === 0), 0.9);
+  const guess = indicesOf(mask, 1);
+  const clear = guess.filter((i) => costs[i]! > usual);
+  return clear.length > 0.25 * guess.length ? clear : guess;
 }
 
 /** What `cutGrid` is to pay between neighbours: little across an edge, where colours differ more than they do on average. */

@@ -32,7 +32,8 @@ export function findSubject(raster: Raster): Subject {
   const coverage = coverageOf(mask);
   if (coverage > MOST_COVERAGE) throw noSubject('the subject could not be told from its surroundings');
   const confidence = coverage < LEAST_COVERAGE ? 0 : confidenceIn(mask, salient, evidence);
-  if (confidence < LEAST_CONFIDENCE || outlineOf(mask, lab) < LEAST_OUTLINE) throw noSubject('nothing stands out from its surroundings');
+  const stands = confidence >= LEAST_CONFIDENCE && outlineOf(mask, lab) >= LEAST_OUTLINE;
+  if (!stands) throw noSubject('nothing stands out from its surroundings');
   return { mask, confidence };
 }
 

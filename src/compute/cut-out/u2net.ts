@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import type { InferenceSession } from 'onnxruntime-node';
+import type * as Runtime from 'onnxruntime-node';
 import { ProviderError } from '../../errors.ts';
 import type { Raster } from '../raster.ts';
 import { plane } from './plane.ts';
@@ -16,7 +16,7 @@ export interface ModelFacts {
 }
 
 interface Model {
-  session: InferenceSession;
+  session: Runtime.InferenceSession;
   facts: ModelFacts;
 }
 
@@ -58,9 +58,9 @@ async function loadModel(path: string): Promise<Model> {
   return { session, facts: { sha256, side: typeof side === 'number' && side > 0 ? side : USUAL_SIDE } };
 }
 
-async function loadRuntime() {
+async function loadRuntime(): Promise<typeof Runtime> {
   try {
-    return (await import(RUNTIME)) as typeof import('onnxruntime-node');
+    return (await import(RUNTIME)) as typeof Runtime;
   } catch (cause) {
     throw new ProviderError('MODEL_MISSING', `The runtime for models is not installed: ${RUNTIME}`, { retryable: false, hint: `Run: ${INSTALL}`, cause });
   }
