@@ -45,10 +45,13 @@ export function impatientTransport(secure: boolean, { connectMs, silenceMs }: Pa
         connecting = setTimeout(() => exchange.destroy(new Error(`no connection within ${connectMs} ms`)), connectMs);
         socket.once(secure ? 'secureConnect' : 'connect', () => clearTimeout(connecting));
       }
+      let wasUnread = false;
       const silent = () => {
-        // What has come and was not read yet: the reader is slow, not the store.
-        if (answer && answer.readableLength > 0) socket.setTimeout(silenceMs);
-        else (answer ?? exchange).destroy(new Error(`nothing came for ${silenceMs} ms`));
+        // What has come and was not read yet: the reader is slow, not the store. Once it reads on, the next bytes get their whole time.
+        const isUnread = answer !== undefined && answer.readableLength > 0;
+        if (!isUnread && !wasUnread) return void (answer ?? exchange).destroy(new Error(`nothing came for ${silenceMs} ms`));
+        wasUnread = isUnread;
+        socket.setTimeout(silenceMs);
       };
       socket.setTimeout(silenceMs).on('timeout', silent);
       exchange.once('close', () => {
