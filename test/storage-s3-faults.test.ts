@@ -158,17 +158,22 @@ describe('S3 that fails', () => {
   });
 
   test('of twenty bodies at once eight are in memory', async () => {
-    let [inMemory, most] = [0, 0];
-    const put = async () => {
+    let read = 0;
+    const put = () => {
       const body = Readable.from((function* () {
-        most = Math.max(most, ++inMemory);
+        read++;
         yield randomBytes(1000);
       })());
-      await storage.put(newKey(), body, { byteSize: 1000, contentType: 'image/png' });
-      inMemory--;
+      return storage.put(newKey(), body, { byteSize: 1000, contentType: 'image/png' });
     };
-    await Promise.all(Array.from({ length: 20 }, put));
-    expect(most).toBe(8);
+    const before = asked(/^PUT/);
+    failing(Infinity, 'stall', /^PUT/);
+    const puts = Promise.all(Array.from({ length: 20 }, put));
+    await until('eight to be asked', () => asked(/^PUT/) - before >= 8);
+    expect(read).toBe(8);
+    store.fault = () => undefined;
+    await puts;
+    expect(read).toBe(20);
   });
 
   test('a file that cannot be read is the fault of the file, also when it breaks before its turn', async () => {
