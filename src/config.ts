@@ -70,6 +70,8 @@ export const settings = {
   AZURE_VISION_KEY: secret.optional().describe('One of the two keys of that resource.'),
   PROVIDER_TIMEOUT: duration.prefault('30s').describe('A provider that has not answered a call after this long is given up.'),
 
+  U2NET_MODEL_PATH: z.string().optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
+
   JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process runs at a time.'),
   JOB_TIMEOUT: duration.prefault('4m').describe('After this long a job is asked to stop.'),
   JOB_HARD_TIMEOUT: duration.prefault('5m').describe('After this long it is stopped.'),

@@ -4,10 +4,12 @@ import '../assets/schema.ts';
 import '../jobs/schema.ts';
 import '../jobs/subscriptions.ts';
 import '../operations/analyze/schema.ts';
+import '../operations/remove-background/schema.ts';
 import '../search/schema.ts';
 import '../search/similar-schema.ts';
 import '../uploads/schema.ts';
 import { builder } from './builder.ts';
+import './job-result.ts';
 
 /** The whole graph: importing a noun's `schema.ts` adds it. */
 export const schema = builder.toSchema();

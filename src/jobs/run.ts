@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
+import { publishOutputs, storeOutputs, type StoredOutput } from '../assets/outputs.ts';
 import { isUnreachable, withRetry } from '../database/retry.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
@@ -62,13 +63,14 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     inputs.map(async ({ asset, position }) => {
       const path = join(folder, `input-${position}`);
       await storage.download(asset.storageKey, path);
-      return { path, filename: asset.filename, contentType: asset.contentType, byteSize: asset.byteSize };
+      return { path, filename: asset.filename, contentType: asset.contentType, byteSize: asset.byteSize, width: asset.width, height: asset.height };
     }),
   );
   const progress = reportProgress(app, job, leaseLost);
   const run: Run<unknown> = {
     inputs: files,
     parameters: operation.parameters.parse(job.parameters),
+    outputFolder: folder,
     signal,
     timeoutMs: config.JOB_TIMEOUT,
     progress: progress.report,
@@ -80,18 +82,23 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const answer: ProviderResult<unknown> = await provider.run(run).finally(() => progress.end());
   signal.throwIfAborted();
 
-  const result = storable(operation.result.parse(answer.result));
+  const outputs = await storeOutputs(app, answer.outputs ?? [], signal);
+  const result = storable(operation.result.parse(withOutputs(answer.result, outputs)));
   const peakMemoryBytes = answer.peakMemoryBytes ?? null;
   const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.assetId) };
   // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
   const finish = async (tx: Prisma.TransactionClient) => {
     // First, because it locks the row: from here on nobody else can end this job.
     if (!(await complete(tx, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new Unwanted();
+    await publishOutputs(tx, job, outputs);
     await operation.keep?.(tx, finished, result);
   };
   await withRetry(() => db.$transaction(finish, transactionLimits), { ...patience, signal });
   return peakMemoryBytes;
 }
+
+/** The result of an operation that makes files names them. */
+const withOutputs = (result: unknown, outputs: readonly StoredOutput[]) => (outputs.length > 0 ? { ...(result as object), outputs: outputs.map((output) => output.id) } : result);
 
 /** Writes how an attempt ended that did not complete, and says it in a word for the log. */
 async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision, error: unknown): Promise<string> {

@@ -97,6 +97,8 @@ builder.prismaObjectField(Image, 'jobs', (t) =>
   }),
 );
 
+builder.prismaObjectField(Image, 'producedBy', (t) => t.relation('producedBy', { nullable: true, description: 'The job whose output this is; null for an upload.' }));
+
 const CancelOutcome = builder.enumType('CancelOutcome', {
   values: {
     CANCELLED: { description: 'The job had not begun, and never will.' },

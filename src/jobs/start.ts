@@ -6,6 +6,7 @@ import type { Job, Prisma } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
 import { chooseProvider } from '../operations/index.ts';
+import { outputIdsOf } from '../assets/outputs.ts';
 import { announce, nudge } from './announce.ts';
 import { storable } from './storable.ts';
 
@@ -93,8 +94,15 @@ async function findCompleted({ db }: App, viewer: Viewer, operation: Operation, 
     where: { ownerId: viewer.id, cacheKey, status: 'COMPLETED', finishedAt: { gt: new Date(Date.now() - cacheTtlMs) } },
     orderBy: { finishedAt: 'desc' },
   });
-  const isReusable = job !== null && (operation.isReusable?.(operation.result.parse(job.result)) ?? true);
+  if (!job) return null;
+  const result = operation.result.parse(job.result);
+  const isReusable = (operation.isReusable?.(result) ?? true) && (await haveAll(db, viewer, outputIdsOf(result)));
   return isReusable ? job : null;
+}
+
+/** A file of the result may have been deleted since. */
+async function haveAll(db: App['db'], viewer: Viewer, assetIds: string[]): Promise<boolean> {
+  return assetIds.length === 0 || (await db.asset.count({ where: { id: { in: assetIds }, ownerId: viewer.id } })) === assetIds.length;
 }
 
 async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, cacheKey: string): Promise<Job | null> {

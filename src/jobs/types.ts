@@ -1,3 +1,4 @@
+import { outputIdsOf } from '../assets/outputs.ts';
 import { AssetRef } from '../assets/schema.ts';
 import { failureCodes, type FailureCode } from '../errors.ts';
 import { builder, rowId } from '../graphql/builder.ts';
@@ -79,7 +80,16 @@ export const Job = builder.prismaNode('Job', {
       select: (_args, _context, nestedSelection) => ({ inputs: { orderBy: { position: 'asc' }, select: { asset: nestedSelection(true) } } }),
       resolve: (job) => job.inputs.map((input) => input.asset),
     }),
-    outputs: t.relation('outputs', { type: AssetRef, description: 'Files that the job made.', query: { orderBy: { createdAt: 'asc' } } }),
+    outputs: t.field({
+      type: [AssetRef],
+      description: 'Files that the job made, or the same work before it. A deleted asset is missing here.',
+      select: { result: true },
+      resolve: async ({ result }, _args, { app, viewer }) => {
+        const ids = outputIdsOf(result);
+        const assets = ids.length === 0 ? [] : await app.db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id } });
+        return ids.flatMap((id) => assets.find((asset) => asset.id === id) ?? []);
+      },
+    }),
     failure: t.field({
       type: JobFailure,
       nullable: true,

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { AssetKind, Prisma } from '../database/generated/client.ts';
+import type { OutputFile } from '../assets/outputs.ts';
 import type { Compute } from '../compute/pool.ts';
 import type { Config } from '../config.ts';
 import type { Http } from '../http.ts';
@@ -10,12 +11,17 @@ export interface InputFile {
   filename: string;
   contentType: string;
   byteSize: number;
+  /** Pixels, upright; null for what has none. */
+  width: number | null;
+  height: number | null;
 }
 
 /** Everything a provider may use. It never sees the database, the queue, the storage or GraphQL. */
 export interface Run<Parameters> {
   inputs: InputFile[];
   parameters: Parameters;
+  /** Where outputs are written; gone with the attempt. */
+  outputFolder: string;
   /** Aborted on cancel, time-out, lost lease and stop; whatever runs must end soon after. */
   signal: AbortSignal;
   timeoutMs: number;
@@ -28,6 +34,8 @@ export interface Run<Parameters> {
 
 export interface ProviderResult<Result> {
   result: Result;
+  /** Pictures to keep. Their asset ids become `outputs` of the result, in this order. */
+  outputs?: OutputFile[];
   peakMemoryBytes?: number;
 }
 

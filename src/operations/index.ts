@@ -2,9 +2,10 @@ import type { Config } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { analyze } from './analyze/operation.ts';
 import type { Operation, Provider } from './define.ts';
+import { removeBackground } from './remove-background/operation.ts';
 
 /** Every operation this server knows. A new one is a folder and a line here. */
-export const operations: readonly Operation[] = [analyze];
+export const operations: readonly Operation[] = [analyze, removeBackground];
 
 /** The operation of that name. A name that is not in the list is a bug or a row of a newer version. */
 export function getOperation(name: string): Operation {

@@ -4,7 +4,6 @@ import { builder } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
 import { startEach, StartJobsPayload } from '../../jobs/schema.ts';
 import { startJob } from '../../jobs/start.ts';
-import { Job } from '../../jobs/types.ts';
 import { maxPageSize } from '../../keyset.ts';
 import type { AnalysisFacts } from './facts.ts';
 import { analyze } from './operation.ts';
@@ -18,7 +17,7 @@ const PixelBox = builder.objectRef<Rectangle>('PixelBox').implement({
   fields: (t) => ({ x: t.exposeInt('x'), y: t.exposeInt('y'), width: t.exposeInt('width'), height: t.exposeInt('height') }),
 });
 
-const Box = builder.objectRef<Rectangle & { pixels: Rectangle }>('Box').implement({
+export const Box = builder.objectRef<Rectangle & { pixels: Rectangle }>('Box').implement({
   description: 'A rectangle in the upright picture, as fractions of its width and height from the top left. Fractions fit every rendition.',
   fields: (t) => ({
     x: t.exposeFloat('x'),
@@ -143,7 +142,7 @@ builder.prismaObjectField(Image, 'analysis', (t) =>
   }),
 );
 
-const AnalyzeResultRef = builder.objectRef<{ jobId: string }>('AnalyzeResult').implement({
+export const AnalyzeResultRef = builder.objectRef<{ jobId: string }>('AnalyzeResult').implement({
   description: 'The result of an ANALYZE job.',
   fields: (t) => ({
     analysis: t.prismaField({
@@ -154,19 +153,6 @@ const AnalyzeResultRef = builder.objectRef<{ jobId: string }>('AnalyzeResult').i
     }),
   }),
 });
-
-/** One member per operation. */
-const JobResult = builder.unionType('JobResult', { description: 'What a job found or made, one type per operation.', types: [AnalyzeResultRef], resolveType: () => AnalyzeResultRef });
-
-builder.prismaObjectField(Job, 'result', (t) =>
-  t.field({
-    type: JobResult,
-    nullable: true,
-    description: 'Set when the status is COMPLETED.',
-    select: { id: true, status: true },
-    resolve: (job) => (job.status === 'COMPLETED' ? { jobId: job.id } : null),
-  }),
-);
 
 builder.mutationField('analyzeImages', (t) =>
   t.field({

@@ -1,0 +1,31 @@
+import { Job } from '../jobs/types.ts';
+import { AnalyzeResultRef } from '../operations/analyze/schema.ts';
+import { resultSchema as cutOutResult } from '../operations/remove-background/parameters.ts';
+import { RemoveBackgroundResult } from '../operations/remove-background/schema.ts';
+import { builder } from './builder.ts';
+
+/** One member per operation, each made of what its job's row keeps. */
+const results = {
+  analyze: { type: AnalyzeResultRef, read: (jobId: string) => ({ jobId }) },
+  'remove-background': { type: RemoveBackgroundResult, read: (_jobId: string, result: unknown) => cutOutResult.parse(result) },
+};
+const entryOf = (operation: string) => {
+  if (operation in results) return results[operation as keyof typeof results];
+  throw new Error(`Expected a result type for the operation ${operation}`);
+};
+
+const JobResult = builder.unionType('JobResult', {
+  description: 'What a job found or made, one type per operation.',
+  types: Object.values(results).map(({ type }) => type),
+  resolveType: (value) => ('kinds' in value ? RemoveBackgroundResult : AnalyzeResultRef),
+});
+
+builder.prismaObjectField(Job, 'result', (t) =>
+  t.field({
+    type: JobResult,
+    nullable: true,
+    description: 'Set when the status is COMPLETED.',
+    select: { id: true, status: true, operation: true, result: true },
+    resolve: (job) => (job.status === 'COMPLETED' ? entryOf(job.operation).read(job.id, job.result) : null),
+  }),
+);

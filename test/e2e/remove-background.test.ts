@@ -1,0 +1,77 @@
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { drawSample } from '../../src/compute/draw.ts';
+import { startTestApp, type TestApp } from '../app.ts';
+import type { TestClient } from '../client.ts';
+
+let darkroom: TestApp;
+let client: TestClient;
+beforeAll(async () => {
+  darkroom = await startTestApp();
+  client = await darkroom.client();
+});
+afterAll(() => darkroom.stop());
+
+const start = 'mutation ($id: ID!, $input: RemoveBackgroundInput, $options: JobOptions) { removeBackground(imageId: $id, input: $input, options: $options) { id status cacheHit } }';
+const read = `query ($id: ID!) { job(id: $id) { status cacheHit outputs { id filename contentType } failure { code message hint retryable }
+  result { ... on RemoveBackgroundResult { coverage confidence box { x y width height pixels { width height } } cutout { id width height url { url } } mask { id width height url { url } } } } } }`;
+
+async function cutOut(id: string | undefined, input: object = {}, options: object = {}) {
+  const { removeBackground: job } = await client.get(start, { id, input, options });
+  await client.untilEnded([job.id]);
+  return { ...(await client.get(read, { id: job.id })).job, id: job.id };
+}
+const stored = async (name: string, bytes: Buffer) => (await client.uploadAndAnalyze([{ name, bytes }], { run: [] })).get(name);
+const fetched = async (image: { url: { url: string } }) => sharp(Buffer.from(await (await fetch(image.url.url)).arrayBuffer()));
+
+test('a subject is cut out, trimmed to itself, as a transparent picture and a mask that fit each other', async () => {
+  const id = await stored('yellow-mug-on-white.jpg', await drawSample('yellow-mug-on-white.jpg', { width: 640 }));
+  const job = await cutOut(id, { output: 'BOTH' });
+  expect(job).toMatchObject({ status: 'COMPLETED', outputs: [{ filename: 'yellow-mug-on-white-cutout.png', contentType: 'image/png' }, { filename: 'yellow-mug-on-white-mask.png' }] });
+  const { cutout, mask, box, coverage } = job.result;
+  expect([mask.width, mask.height]).toEqual([cutout.width, cutout.height]);
+  expect(coverage).toBeGreaterThan(0.03);
+  expect(box.pixels.width).toBeCloseTo(box.width * 640, -1);
+
+  const pixels = await (await fetched(cutout)).ensureAlpha().raw().toBuffer({ resolveWithObject: true });
+  const alphaAt = (x: number, y: number) => pixels.data[(y * pixels.info.width + x) * 4 + 3];
+  expect(alphaAt(1, 1)).toBe(0);
+  expect(alphaAt(Math.floor(pixels.info.width / 2), Math.floor(pixels.info.height / 2))).toBe(255);
+});
+
+test('what a job made is an image like any other: found, linked to its job, deleted', async () => {
+  const id = await stored('mug.jpg', await drawSample('yellow-mug-on-white.jpg', { width: 500 }));
+  const { result } = await cutOut(id, { format: 'WEBP', backgroundColor: '#ffffff' });
+  const { image, searchImages } = await client.get('query ($id: ID!) { image(id: $id) { format producedBy { inputs { id } } } searchImages(query: "mug cutout") { nodes { id } } }', { id: result.cutout.id });
+  expect(image).toEqual({ format: 'WEBP', producedBy: { inputs: [{ id }] } });
+  expect(searchImages.nodes.map((node: { id: string }) => node.id)).toContain(result.cutout.id);
+  const corner = await (await fetched(result.cutout)).removeAlpha().extract({ left: 0, top: 0, width: 1, height: 1 }).raw().toBuffer();
+  expect([...corner]).toEqual([255, 255, 255]);
+});
+
+test('the same cut-out again is answered at once with the same files, until one of them is deleted', async () => {
+  const id = await stored('again.jpg', await drawSample('yellow-mug-on-white.jpg', { width: 420 }));
+  const first = await cutOut(id);
+  const again = await cutOut(id);
+  expect(again).toMatchObject({ cacheHit: true, outputs: first.outputs });
+  expect(await cutOut(id, { padding: 0.2 })).toMatchObject({ cacheHit: false });
+  await client.get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [first.result.cutout.id] });
+  const anew = await cutOut(id);
+  expect(anew).toMatchObject({ status: 'COMPLETED', cacheHit: false });
+  expect(anew.result.cutout.id).not.toBe(first.result.cutout.id);
+});
+
+test('a picture without a subject says so instead of returning nonsense', async () => {
+  const id = await stored('plain.png', await sharp({ create: { width: 300, height: 200, channels: 3, background: '#3a6ea5' } }).png().toBuffer());
+  expect(await cutOut(id)).toMatchObject({ status: 'FAILED', outputs: [], result: null, failure: { code: 'NO_SUBJECT', retryable: false } });
+});
+
+test('a wish that cannot be is refused in a sentence, and a model that is not there is said to be missing', async () => {
+  const id = await stored('wish.jpg', await drawSample('red-car.jpg', { width: 300 }));
+  const refusal = async (variables: object) => (await client.ask(start, { id, ...variables })).errors?.[0];
+  expect(await refusal({ input: { padding: 3 } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/padding/) });
+  expect(await refusal({ input: { backgroundColor: 'reddish' } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/#ffffff/) });
+  expect(await refusal({ options: { provider: 'u2net' } })).toMatchObject({ extensions: { code: 'PROVIDER_UNAVAILABLE' }, message: expect.stringMatching(/U2NET_MODEL_PATH/) });
+  const { operations } = await client.get('{ operations { name providers { name available isDefault } } }');
+  expect(operations).toContainEqual({ name: 'REMOVE_BACKGROUND', providers: [{ name: 'u2net', available: false, isDefault: false }, { name: 'local', available: true, isDefault: true }] });
+});
