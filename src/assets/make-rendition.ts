@@ -7,7 +7,7 @@ import type { Recipe } from '../compute/render.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { RenditionCache } from './rendition-cache.ts';
 
-/** An AVIF of 4096 px takes about four seconds. */
+/** An AVIF of 4096 px takes about three seconds. */
 const timeoutMs = 30_000;
 
 /** Puts a rendition into the cache. Rejects with the reason of `gone` when that aborts first. */

@@ -20,8 +20,8 @@ const Format = builder.enumType('RenditionFormat', {
   values: {
     AUTO: { description: 'The smallest that the browser shows, as its header Accept says: AVIF, else WebP, else JPEG, or PNG where the picture has transparency.' },
     JPEG: { description: 'Everybody shows it. What is transparent becomes white.' },
-    WEBP: { description: 'About a quarter smaller than JPEG.' },
-    AVIF: { description: 'About half of JPEG; the first request waits for it, up to seconds where it is large.' },
+    WEBP: { description: 'About a sixth smaller than JPEG.' },
+    AVIF: { description: 'About a third smaller than JPEG; the first request waits for it, up to seconds where it is large.' },
     PNG: { description: 'Without loss, and large for photographs.' },
   } satisfies Record<SignedRendition['format'], object>,
 });
@@ -37,7 +37,7 @@ const SignedRenditionType = builder.objectRef<SignedRendition>('SignedRendition'
   }),
 });
 
-const quality = `1 to 100, on JPEG's scale: other formats take the number that looks like it. PNG is without loss and ignores it.`;
+const quality = `1 to 100, on JPEG's scale: AVIF takes the number that looks like it. PNG is without loss and ignores it.`;
 const expiresIn = 'Seconds, 60 to 604800. The URL lives at least this long.';
 
 builder.prismaObjectField(Image, 'rendition', (t) =>

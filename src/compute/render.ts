@@ -47,5 +47,5 @@ function encode(image: Sharp, { format, quality }: Recipe): Sharp {
   }
 }
 
-/** AVIF at 50 looks as JPEG does at 80. */
-const avifQuality = (quality: number) => Math.max(1, Math.round(quality <= 80 ? (quality * 5) / 8 : 50 + (quality - 80) * 2.5));
+/** The number at which AVIF looks as JPEG does: the same mean SSIM over twelve photographs at 40, 60, 80 and 90. */
+const avifQuality = (quality: number) => Math.round(Math.max(1, Math.min(1.15 * quality, 28 + 0.45 * quality), 1.8 * quality - 80));
