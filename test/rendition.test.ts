@@ -101,6 +101,7 @@ describe('the URL of a rendition', () => {
 
   test('the longest side is a setting', () => {
     expect(refusal({ width: 1001 }, { RENDITION_MAX_SIDE: '1000' })).toContain('between 1 and 1000');
+    expect(() => readConfig({ RENDITION_MAX_SIDE: '20000', RENDITION_CACHE_SIZE: '1MB' })).toThrow(/RENDITION_MAX_SIDE must be between 1 and 16383 but is 20000[^]*RENDITION_CACHE_SIZE must be at least 100MB/);
     expect(shapeOf({ width: 100, height: 10_000 }, { width: 50, height: null, fit: 'INSIDE' }, 1000)).toMatchObject({ width: 10, height: 1000 });
   });
 

@@ -69,6 +69,7 @@ query Search($words: String, $filter: ImageFilter) {
       node {
         id
         filename
+        rendition(width: 320) { url }
         analysis {
           caption { text }
           tags { name confidence }
@@ -92,7 +93,7 @@ query Similar($imageId: ID!) {
     edges {
       score
       match
-      node { id filename url { url } }
+      node { id filename rendition(width: 320) { url } }
     }
   }
 }
