@@ -89,11 +89,11 @@ function testFiles(mark = ''): string[] {
   return files.filter((file) => readFileSync(join(root, file), 'utf8').includes(mark));
 }
 
-/** Gives the exit code; a signal for us is one for the command too. */
+/** Gives the exit code. The command has a process group, so that a signal for us ends its workers too. */
 function run(command: string, args: string[]): Promise<number | string> {
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], detached: true });
   const pass = (signal: NodeJS.Signals) => {
-    child.kill(signal);
+    if (child.pid) process.kill(-child.pid, signal);
     child.once('exit', () => process.exit(1));
   };
   process.on('SIGTERM', pass).on('SIGINT', pass);
