@@ -47,7 +47,7 @@ export const settings = {
   S3_SECRET_KEY: secret.optional().describe('The secret of S3_ACCESS_KEY.'),
   S3_PUBLIC_ENDPOINT: origin.optional().describe('Where clients reach the store; signed URLs of files start with it. Without it: S3_ENDPOINT.'),
   S3_PATH_STYLE: flag.prefault('true').describe('Addresses as ENDPOINT/BUCKET; "false" for BUCKET.ENDPOINT.'),
-  S3_ENCRYPTION: z.enum(['none', 'AES256']).prefault('none').describe('"AES256" asks the store to encrypt each object (SSE-S3), and refuses to start where it does not.'),
+  S3_ENCRYPTION: z.enum(['none', 'AES256']).prefault('none').describe('With "AES256" the store is asked to encrypt each object (SSE-S3); where it does not, Darkroom does not start.'),
 
   JWT_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Viewers come with a JWT signed with this (HS256, claim "sub"). Without it: one local viewer, on loopback only.'),
   SIGNING_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Signs the URLs of stored files and renditions. Without it: made once and kept in DATA_DIR; API processes that do not share that folder need it.'),

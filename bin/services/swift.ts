@@ -10,9 +10,11 @@ const packages = ['swift-proxy', 'swift-account', 'swift-container', 'swift-obje
 
 /** The folder with OpenStack Swift and the Python libraries that this machine lacks: `.cache/swift`, unpacked from Debian's packages. */
 async function swiftFolder(): Promise<string> {
-  if (!hasDebianTools()) throw new Error('Expected apt-get and dpkg to unpack OpenStack Swift but found none: S3 is tested against it on Debian and Ubuntu only');
-  return buildOnce('swift', (folder) => unpackPackages(folder, packages)).catch((cause: unknown) => {
-    throw new Error(`Expected the packages ${packages.join(', ')} but they could not be fetched: check the network`, { cause });
+  return buildOnce('swift', async (folder) => {
+    if (!hasDebianTools()) throw new Error('Expected apt-get and dpkg to unpack OpenStack Swift but found none: it runs on Debian and Ubuntu only');
+    await unpackPackages(folder, packages).catch((cause: unknown) => {
+      throw new Error(`Expected the packages ${packages.join(', ')} but they could not be fetched: check the network`, { cause });
+    });
   });
 }
 

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { drawSample } from '../../src/compute/draw.ts';
+import { startTestApp, type TestApp } from '../app.ts';
+import { jobsOf } from '../fixtures/job-client.ts';
+import { startStrictS3 } from '../fixtures/strict-s3.ts';
+import { openSwiftBucket } from '../fixtures/swift.ts';
+import { until } from '../until.ts';
+
+interface ObjectStore {
+  endpoint: string;
+  bucket: string;
+  accessKey: string;
+  secretKey: string;
+  goDown(): Promise<unknown>;
+  comeBack(): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** OpenStack Swift, or where that cannot run our strict store. */
+async function openStore(): Promise<ObjectStore> {
+  const swift = await openSwiftBucket();
+  if (swift) return { ...swift.server, bucket: swift.bucket, goDown: () => swift.server.kill(), comeBack: () => swift.server.restart(), close: () => swift.close() };
+  const strict = await startStrictS3();
+  const fail = async (fails: boolean) => (strict.fault = () => (fails ? 'reset' : undefined));
+  return { ...strict, goDown: () => fail(true), comeBack: () => fail(false) };
+}
+
+// The other ways to run Darkroom differ in what S3 does not touch.
+describe.skipIf(inject('settings').REDIS_URL !== undefined || inject('postgresUrl') !== null)('files in an object store', () => {
+  let store: ObjectStore;
+  let darkroom: TestApp;
+  beforeAll(async () => {
+    store = await openStore();
+    darkroom = await startTestApp({ S3_ENDPOINT: store.endpoint, S3_BUCKET: store.bucket, S3_ACCESS_KEY: store.accessKey, S3_SECRET_KEY: store.secretKey });
+  });
+  afterAll(async () => {
+    await darkroom.stop();
+    await store.close();
+  });
+
+  const listed = async () => {
+    const keys: string[] = [];
+    for await (const key of darkroom.app.storage.list('')) keys.push(key);
+    return keys;
+  };
+
+  test('a picture is uploaded, analysed, fetched from the store itself, shown smaller, and deleted with its bytes', async () => {
+    const client = await darkroom.client();
+    const bytes = await drawSample('red-car.jpg', { width: 480 });
+    const id = (await client.uploadAndAnalyze([{ name: 'red car.jpg', bytes }])).get('red car.jpg');
+    const { image } = await client.get('query ($id: ID!) { image(id: $id) { url(download: true) { url } rendition(width: 100) { url } analysis { tags { name } } } }', { id });
+    expect(image.analysis.tags.length).toBeGreaterThan(0);
+    expect(image.url.url.startsWith(`${store.endpoint}/${store.bucket}/originals/`)).toBe(true);
+
+    const response = await fetch(image.url.url);
+    expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename="red car.jpg"; filename*=UTF-8''red%20car.jpg`);
+    const rendition = await fetch(image.rendition.url);
+    expect(rendition.headers.get('content-type')).toMatch(/^image\//);
+
+    expect(await listed()).toHaveLength(1);
+    await client.get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [id] });
+    expect(await listed()).toEqual([]);
+    expect((await fetch(image.url.url)).status).toBe(404);
+  });
+
+  test('while the store is down an upload hears so, and a job waits for it and completes', async () => {
+    const client = await darkroom.client();
+    const jobs = jobsOf(client);
+    const { results } = await client.upload([{ name: 'a.jpg', bytes: await drawSample('red-car.jpg', { width: 200 }) }], { run: [] });
+    await store.goDown();
+
+    const another = { name: 'b.jpg', bytes: await drawSample('red-car.jpg', { width: 210 }) };
+    const { errors } = await client.send('mutation ($files: [File!]!) { uploadImages(files: $files) { results { __typename } } }', [another]);
+    expect(errors?.[0]?.extensions.code).toBe('STORAGE_UNAVAILABLE');
+    expect(errors?.[0]?.message).toMatch(/^The file store does not answer right now; try again in a moment\./);
+    expect(JSON.stringify(errors)).not.toContain(new URL(store.endpoint).port);
+    const health = await fetch(`${darkroom.url}/health/ready`);
+    expect(health.status).toBe(503);
+    expect(await health.text()).toContain(store.bucket);
+
+    const { id } = await jobs.analyze(results[0].image.id);
+    await until('a failed attempt', async () => (await jobs.get(id)).attempts.some((attempt: { failureMessage: string }) => attempt.failureMessage === 'The file store does not answer right now'), 25_000);
+    await store.comeBack();
+    expect(await jobs.end(id)).toMatchObject({ status: 'COMPLETED' });
+    const again = await client.uploadAndAnalyze([another]);
+    expect(again.size).toBe(1);
+  }, 90_000);
+
+  test('a start without the store is refused in a sentence', async () => {
+    await expect(startTestApp({ S3_ENDPOINT: store.endpoint, S3_BUCKET: 'nobody-made-this', S3_ACCESS_KEY: store.accessKey, S3_SECRET_KEY: store.secretKey })).rejects.toThrow(/^The bucket nobody-made-this at .* is not available: NoSuchBucket.*; make the bucket, or correct S3_BUCKET$/);
+  });
+});
