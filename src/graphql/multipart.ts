@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
@@ -57,6 +58,7 @@ const malformed = (message: string): GraphQLError => refusal(400, 'INVALID_INPUT
 export async function receiveMultipart(request: IncomingMessage, folder: string, limits: MultipartLimits): Promise<Record<string, unknown>> {
   const parser = openParser(request, limits);
   const stop = new AbortController();
+  setMaxListeners(limits.maxFiles + 1, stop.signal); // one for each file; Node warns at eleven
   const writes = new Map<string, Promise<SpooledFile>>();
   let operations: Record<string, unknown> | undefined;
   let places: Map<string, string[]> | undefined;
