@@ -4,7 +4,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { Image } from '../assets/schema.ts';
 import { builder, type Context } from '../graphql/builder.ts';
 import { checkPage, defaultPageSize, maxPageSize } from '../keyset.ts';
-import { loadImages } from './load.ts';
+import { loadImages, nodePaths } from './load.ts';
 import { countFacet, countImages, cursorOf, findImages, type FacetCount, type FacetName, type FoundImage, type ImageOrder, type ImageSearch } from './find.ts';
 import { ImageFilterInput } from './inputs.ts';
 import { explainWords, wordsQuery, type MatchedField } from './words.ts';
@@ -104,7 +104,7 @@ async function imagePage(
   const ids = found.map((image) => image.id);
   const words = wordsQuery(search.query);
   const [nodes, reasons] = await Promise.all([
-    loadImages(context, ids, queryFromInfo({ context, info, path: ['edges', 'node'] })),
+    loadImages(context, ids, queryFromInfo({ context, info, paths: nodePaths })),
     words ? explainWords(app.db, ids, words) : new Map<string, { matchedBy: MatchedField[]; highlight: string | null }>(),
   ]);
   const edges = found.flatMap((image) => {

@@ -8,7 +8,7 @@ import { checkPage, defaultPageSize, parseCursor, printCursor } from '../keyset.
 import { findDuplicateGroups, findDuplicatesOf, pageOfGroups, type DuplicateGroup } from './duplicates.ts';
 import type { ImageFilter } from './filter.ts';
 import { ImageFilterInput } from './inputs.ts';
-import { loadImages } from './load.ts';
+import { loadImages, nodePaths } from './load.ts';
 import { findSimilar, likenessOf, type Likeness, type SimilarImage } from './similar.ts';
 
 const measureTimeoutMs = 30_000;
@@ -56,7 +56,7 @@ async function similarPage(likeness: Likeness, args: SimilarArguments, context: 
     after: cursor && { distance: cursor.value, assetId: cursor.id },
   });
   const page = found.slice(0, first);
-  const nodes = await loadImages(context, page.map((image) => image.assetId), queryFromInfo({ context, info, path: ['edges', 'node'] }));
+  const nodes = await loadImages(context, page.map((image) => image.assetId), queryFromInfo({ context, info, paths: nodePaths }));
   const edges = page.flatMap((image) => {
     const node = nodes.get(image.assetId);
     return node ? [{ ...image, node, cursor: printCursor(image.distance, image.assetId) }] : [];
