@@ -63,18 +63,16 @@ export async function findNearest(db: PrismaClient, query: NearestQuery): Promis
     ...(after ? [Prisma.sql`(${distance}, image_vector.asset_id) > (${after.distance}::float8, ${after.assetId}::uuid)`] : []),
     ...(where ? [where] : []),
   ];
-  const select = (order: Prisma.Sql) => Prisma.sql`
+  const select = (order: Prisma.Sql, ready: Prisma.Sql) => db.$queryRaw<Neighbour[]>(Prisma.sql`
     select image_vector.asset_id as "assetId", ${distance} as distance
     from image_vector join asset on asset.id = image_vector.asset_id
-    where ${Prisma.join(conditions, ' and ')}
-    order by ${order} limit ${limit}`;
+    where ${Prisma.join([...conditions, ready], ' and ')}
+    order by ${order} limit ${limit}`);
   return (await isSmall(db, ownerId, model))
     ? // Adding zero hides the distance from the index.
-      await db.$queryRaw<Neighbour[]>(select(Prisma.sql`${distance} + 0, image_vector.asset_id`))
-    : await db.$transaction(async (tx) => {
-        await scanUntilFull(tx, limit);
-        return tx.$queryRaw<Neighbour[]>(select(distance));
-      });
+      select(Prisma.sql`${distance} + 0, image_vector.asset_id`, Prisma.sql`true`)
+    : // Postgres answers a subquery of its own before it begins the scan, so the settings are in force without a transaction around them.
+      select(distance, Prisma.sql`(${scanSettings(limit)}) is not null`);
 }
 
 async function isSmall(db: Client, ownerId: string, model: VectorModel): Promise<boolean> {
@@ -83,8 +81,10 @@ async function isSmall(db: Client, ownerId: string, model: VectorModel): Promise
   return Number(count!.vectors) <= exactUpTo;
 }
 
+const scanSettings = (limit: number) => Prisma.sql`select set_config('hnsw.iterative_scan', 'strict_order', true) ||
+  set_config('hnsw.ef_search', ${String(Math.min(1000, Math.max(200, limit * 2)))}, true) || set_config('hnsw.max_scan_tuples', '200000', true)`;
+
 /** For the rest of this transaction an index scan goes on until its LIMIT is full; pgvector's default stops after 40 candidates. */
 export async function scanUntilFull(tx: Prisma.TransactionClient, limit: number): Promise<void> {
-  await tx.$executeRaw`select set_config('hnsw.iterative_scan', 'strict_order', true),
-    set_config('hnsw.ef_search', ${String(Math.min(1000, Math.max(200, limit * 2)))}, true), set_config('hnsw.max_scan_tuples', '200000', true)`;
+  await tx.$executeRaw(scanSettings(limit));
 }

@@ -30,9 +30,11 @@ export interface Likeness {
 
 /** What a stored image looks like. Throws NOT_FOUND, or says that it is not analysed yet. */
 export async function likenessOf({ db }: App, viewer: Viewer, assetId: string): Promise<Likeness> {
-  const asset = await db.asset.findFirst({ where: { id: assetId, ownerId: viewer.id, kind: 'IMAGE' }, select: { sha256: true } });
+  const [asset, vector] = await Promise.all([
+    db.asset.findFirst({ where: { id: assetId, ownerId: viewer.id, kind: 'IMAGE' }, select: { sha256: true } }),
+    findVector(db, assetId, 'vd1'),
+  ]);
   if (!asset) throw new UserError('NOT_FOUND', 'There is no image with this id');
-  const vector = await findVector(db, assetId, 'vd1');
   if (!vector) throw new UserError('INVALID_INPUT', 'This image has not been analysed yet, so nothing can be compared with it', { hint: 'Wait for its ANALYZE job to complete, or start one with analyzeImages' });
   return { assetId, sha256: asset.sha256, vector, hashes: null };
 }
