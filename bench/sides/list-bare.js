@@ -12,9 +12,8 @@ const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: Numb
 
 const page = `with found as (select asset.id, null::float8 as score, asset.created_at as position from asset where asset.owner_id = $1 and asset.kind = 'IMAGE')
   select id, score, position from found order by position desc, id desc limit $2`;
-const images = `select id, owner_id, kind::text, filename, content_type, byte_size, sha256, storage_key, produced_by_id, created_at, width, height, format, frames,
-  has_alpha, damaged, taken_at, exif, thumb_hash, title, alt_text, metadata from asset where id = any($1::uuid[]) and owner_id = $2 and kind = 'IMAGE'`;
-const tags = `select asset_id, source, name, owner_id, confidence from image_tag where source = 'user' and asset_id = any($1::uuid[]) order by name`;
+const images = `select id, filename, width, height, storage_key from asset where id = any($1::uuid[]) and owner_id = $2 and kind = 'IMAGE'`;
+const tags = `select asset_id, source, name from image_tag where source = 'user' and asset_id = any($1::uuid[]) order by name`;
 
 async function list(first) {
   const found = (await pool.query({ name: 'page', text: page, values: ['local', first + 1] })).rows;
