@@ -34,7 +34,7 @@ describe.skipIf(!inject('postgresUrl'))('at the same moment, and at the worst on
   test('an upload whose COMMIT was done and never answered is stored once, with its bytes', async () => {
     const client = await darkroom.client();
     const before = proxy.cuts();
-    proxy.cutAnswerTo('COMMIT');
+    proxy.cut('after', 'COMMIT');
     const { results } = await client.upload([await orderedPicture('measure')], { run: [] });
     expect(proxy.cuts()).toBe(before + 1);
     expect(results).toMatchObject([{ alreadyStored: false }]);
@@ -43,17 +43,26 @@ describe.skipIf(!inject('postgresUrl'))('at the same moment, and at the worst on
     expect(await darkroom.app.storage.stat(row!.storageKey)).toMatchObject({ byteSize: row!.byteSize });
   });
 
-  test('a job whose end was committed and never answered has ended, once', async () => {
+  test.each(['before', 'after'] as const)('a job whose connection breaks right %s COMMIT has ended, once, and was not run again', async (when) => {
     const client = await darkroom.client();
     const picture = await orderedPicture('hold');
     const [started] = await jobsOf(client).start(picture);
     await until('it to be measured', () => picture.runs().length === 1, 30_000);
     const before = proxy.cuts();
-    proxy.cutAnswerTo('COMMIT');
+    proxy.cut(when, 'COMMIT');
     picture.letGo();
     expect(await jobsOf(client).end(started!.jobId)).toMatchObject({ status: 'COMPLETED', failure: null, attempts: [{ outcome: 'COMPLETED' }] });
     expect(proxy.cuts()).toBe(before + 1);
     expect(await darkroom.app.db.analysis.count({ where: { ownerId: client.viewer } })).toBe(1);
     expect(picture.runs()).toHaveLength(1);
+  });
+
+  test('a job whose connection breaks while it begins goes back to the queue, and that costs none of its tries', async () => {
+    const client = await darkroom.client();
+    const before = proxy.cuts();
+    proxy.cut('after', 'FROM "public"."job_input"');
+    const [started] = await jobsOf(client).start(await orderedPicture('measure'));
+    expect(await jobsOf(client).end(started!.jobId)).toMatchObject({ status: 'COMPLETED', attempts: [{ outcome: 'RELEASED', failureCode: null }, { outcome: 'COMPLETED' }] });
+    expect(proxy.cuts()).toBe(before + 1);
   });
 });
