@@ -162,3 +162,10 @@ test('hostile searches are searches: escaped, capped, and answered', async () =>
   expect((await client.ask('{ searchImages(filter: { color: { near: "reddish" } }) { totalCount } }')).errors?.[0]?.message).toMatch(/CSS colour.*"reddish"/);
   expect((await client.ask('{ images(after: "nonsense") { edges { cursor } } }')).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
 });
+
+test('an answer has its fields in the order of the query, whatever was ready first', async () => {
+  const { data } = await client.ask('{ images(first: 1) { nodes { url { url } placeholder { dataUri } filename jobs { totalCount } id } totalCount } viewer { kind id } }');
+  expect(Object.keys(data)).toEqual(['images', 'viewer']);
+  expect(Object.keys(data.images)).toEqual(['nodes', 'totalCount']);
+  expect(Object.keys(data.images.nodes[0])).toEqual(['url', 'placeholder', 'filename', 'jobs', 'id']);
+});
