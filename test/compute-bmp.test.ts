@@ -82,7 +82,9 @@ test('a header of 2 billion rows is refused by its size before memory is taken',
 });
 
 describe.skipIf(!existsSync(suite))('bmpsuite', () => {
-  const names = (prefix: string) => readdirSync(suite).filter((name) => name.startsWith(prefix)).map((name) => name.replace('.bmp', ''));
+  // The body of a skipped describe runs all the same, to collect its tests.
+  const files = existsSync(suite) ? readdirSync(suite) : [];
+  const names = (prefix: string) => files.filter((name) => name.startsWith(prefix)).map((name) => name.replace('.bmp', ''));
   const pixels = (name: string) => Buffer.from(decodeBmp(read(`good-${name}`)).raster.data);
 
   test.each(names('good-'))('%s decodes whole', (name) => {

@@ -6,7 +6,7 @@ import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 
 /** Prisma's own schema engine as WebAssembly: no download, no child process. `shadow` gives an empty database to replay migrations in. */
 export async function openEngine(adapter: SqlDriverAdapter, schema: { path: string; content: string }, shadow = refuseShadow): Promise<SchemaEngine> {
-  const { SchemaEngine } = await (loaded ??= load());
+  const { SchemaEngine } = await (shared.darkroomSchemaEngine ??= load());
   const factory = bindMigrationAwareSqlAdapterFactory({
     provider: adapter.provider,
     adapterName: adapter.adapterName,
@@ -23,7 +23,9 @@ interface WebAssemblyApi {
 }
 const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyApi };
 
-let loaded: ReturnType<typeof load> | undefined;
+// One for the whole process, also where this module is loaded twice (as by a test runner): the package's glue holds a single memory,
+// and a second `__wbg_set_wasm` would pull it away from the first.
+const shared = globalThis as { darkroomSchemaEngine?: ReturnType<typeof load> };
 
 /** What the package's own entry does with a bundler: Node 20 cannot import a .wasm file. */
 async function load() {
