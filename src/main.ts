@@ -12,7 +12,7 @@ try {
   await (command === 'migrate' ? migrate : main)(readConfig(process.env));
 } catch (error) {
   // A start that cannot work says why in a sentence; a stack would hide it.
-  process.stderr.write(`${error instanceof ConfigError || !(error instanceof Error) ? String(error) : `Darkroom cannot start: ${error.message}`}\n`);
+  process.stderr.write(`${error instanceof ConfigError ? error.message : !(error instanceof Error) ? String(error) : `Darkroom cannot start: ${error.message}`}\n`);
   process.exit(1);
 }
 
