@@ -1,10 +1,6 @@
 import { ProviderError, UserError } from '../errors.ts';
-import { StorageUnavailable } from '../storage/storage.ts';
 import { storableText } from './storable.ts';
 import type { Failure } from './transitions.ts';
-
-/** A store that is restarted is back after this long. */
-const outageMs = 10_000;
 
 /** What a job says about the error that ended its attempt. A bug keeps its words for the log: the client gets the job id to quote. */
 export function toFailure(error: unknown, jobId: string): Failure {
@@ -13,8 +9,5 @@ export function toFailure(error: unknown, jobId: string): Failure {
   }
   // The same checks run at the upload and in the job; here the input is at fault, and stays so.
   if (error instanceof UserError) return { code: 'CORRUPT', message: storableText(error.message), hint: error.hint, retryable: false };
-  if (error instanceof StorageUnavailable) {
-    return { code: 'INTERNAL', message: 'The file store does not answer right now', hint: 'Retry the job once files can be read again', retryable: true, retryAfterMs: outageMs };
-  }
   return { code: 'INTERNAL', message: 'Something went wrong on our side', hint: `The server's log tells more under the job id ${jobId}`, retryable: true };
 }

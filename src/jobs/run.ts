@@ -7,6 +7,7 @@ import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
 import type { ProviderResult, Run } from '../operations/define.ts';
 import { getOperation } from '../operations/index.ts';
+import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
 import { toFailure } from './failure.ts';
 import { reportProgress } from './progress.ts';
@@ -20,6 +21,9 @@ const transactionLimits = { timeout: 30_000, maxWait: 30_000 };
 
 /** What an attempt came to is worth waiting for a database that is away; half a minute, and less where a signal says so. */
 const patience = { attempts: 35 };
+
+/** A store that is restarted is back after about this long. */
+const storeOutageMs = 5_000;
 
 /** Runs one claimed job to the end of its attempt. Never rejects: what goes wrong becomes the job's failure, or is logged and left to the reconciler. */
 export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): Promise<void> {
@@ -108,7 +112,10 @@ async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision
   if (error instanceof ProviderError && error.deferMs !== undefined && !signal.aborted) {
     return (await defer(app.db, job, { waitMs: error.deferMs, stage: `waiting for ${job.provider}` })) ? 'DEFERRED' : 'LEASE_LOST';
   }
-  // The work is not to blame for an outage of the database.
+  // The work is not to blame for an outage of the file store or of the database.
+  if (error instanceof StorageUnavailable && !signal.aborted) {
+    return (await defer(app.db, job, { waitMs: storeOutageMs, stage: 'waiting for the file store' })) ? 'DEFERRED' : 'LEASE_LOST';
+  }
   if (isUnreachable(error) && !signal.aborted) return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
   const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
   return (await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY)) ?? 'LEASE_LOST';
