@@ -38,6 +38,9 @@ interface SideOptions {
   nodeOptions?: string[];
 }
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 function launch(file: string, { environment = {}, allCpus = false, logFile, nodeOptions = [] }: SideOptions): ChildProcess {
   const log = openSync(logFile, 'a');
   const [program, first] = taskset ? [taskset, [...(allCpus ? onAllCpus : onFirstCpu), process.execPath]] : [process.execPath, []];
@@ -46,7 +49,8 @@ function launch(file: string, { environment = {}, allCpus = false, logFile, node
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NODE_ENV: 'production', ...environment },
     stdio: ['ignore', log, log, 'ipc'],
   });
-  process.once('exit', () => child.kill('SIGKILL'));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   return child;
 }
 

@@ -12,6 +12,18 @@ export async function somePictures(folder: string): Promise<{ paths: string[]; k
   return { paths: await drawPictures(folder, sampleNames), kind: 'drawn pictures of about 1 MP' };
 }
 
+/** The same scenes in the size that telephones take them: 12 megapixels. */
+export async function phonePictures(folder: string, sources: readonly string[]): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  const paths: string[] = [];
+  for (const [index, source] of sources.entries()) {
+    const path = join(folder, `phone-${index}.jpg`);
+    await sharp(source).resize(4032, 3024, { fit: 'cover' }).flatten().jpeg({ quality: 88 }).toFile(path);
+    paths.push(path);
+  }
+  return paths;
+}
+
 /** Small ones, so that a server has done everything once before it is measured. */
 export const picturesToWarmUp = (folder: string): Promise<string[]> => drawPictures(folder, sampleNames.slice(0, 4), 300);
 
