@@ -83,7 +83,10 @@ function database(kind: Database['kind'], adapter: SqlMigrationAwareDriverAdapte
     db,
     kind,
     async check() {
-      await db.$queryRaw`SELECT 1`;
+      // Prisma's own words are for a log: they run over several lines and tell strangers the address.
+      await db.$queryRaw`SELECT 1`.catch((cause: unknown) => {
+        throw new Error('The database does not answer', { cause });
+      });
     },
     async close() {
       await db.$disconnect();
