@@ -71,16 +71,28 @@ test('deleting a picture cancels its jobs', async () => {
 test('of fifty cancels at any moment each ends its job once: CANCELLED, or COMPLETED before (I14)', async () => {
   const client = await darkroom.client();
   const jobs = jobsOf(client);
+  // Nothing begins before everything is there and watched.
+  const first = await orderedPictures(2, 'hold');
+  await jobs.start(...first);
+  await until('every place to be taken', () => first.every((picture) => picture.runs().length === 1));
   const ids = (await jobs.start(...(await orderedPictures(50, 'measure')))).map(({ jobId }) => jobId);
   const outcomes = new Map<string, Promise<string>>();
   const ends = new Map<string, string[]>();
   const cancel = (id: string | undefined) => id && !outcomes.has(id) && outcomes.set(id, jobs.cancel(id));
-  // Each sign of life cancels the job that gave it at some time later, and now and then one that still waits.
+  // A quarter is cancelled while it waits, soon after it began, at any time after it began, and when it has ended.
+  let watched = 0;
   for await (const { jobEvents } of client.subscribe('subscription ($ids: [ID!]!) { jobEvents(jobIds: $ids) { jobId status } }', { ids })) {
     const { jobId, status } = jobEvents;
-    if (['COMPLETED', 'CANCELLED', 'FAILED'].includes(status)) ends.set(jobId, [...(ends.get(jobId) ?? []), status]);
-    if (status === 'PROCESSING' && !outcomes.has(jobId)) setTimeout(cancel, Math.random() * 200, jobId);
-    if (status === 'COMPLETED') cancel(ids.findLast((id) => !outcomes.has(id)));
+    if (++watched === ids.length) first.forEach((picture) => picture.letGo());
+    if (status === 'PROCESSING') {
+      const patienceMs = [null, 30, 1_000, null][ids.indexOf(jobId) % 4];
+      if (patienceMs) setTimeout(cancel, Math.random() * patienceMs, jobId);
+      cancel(ids.findLast((id, index) => index % 4 === 0 && !outcomes.has(id)));
+    }
+    if (['COMPLETED', 'CANCELLED', 'FAILED'].includes(status)) {
+      ends.set(jobId, [...(ends.get(jobId) ?? []), status]);
+      cancel(jobId);
+    }
   }
   for (const id of ids) cancel(id);
   const seen = new Set<string>();
