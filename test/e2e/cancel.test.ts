@@ -75,17 +75,18 @@ test('of fifty cancels at any moment each ends its job once: CANCELLED, or COMPL
   const first = await orderedPictures(2, 'hold');
   await jobs.start(...first);
   await until('every place to be taken', () => first.every((picture) => picture.runs().length === 1));
-  const ids = (await jobs.start(...(await orderedPictures(50, 'measure')))).map(({ jobId }) => jobId);
+  const pictures = await Promise.all(Array.from({ length: 50 }, (_, index) => orderedPicture(index % 4 === 1 ? 'hold' : 'measure')));
+  const ids = (await jobs.start(...pictures)).map(({ jobId }) => jobId);
   const outcomes = new Map<string, Promise<string>>();
   const ends = new Map<string, string[]>();
   const cancel = (id: string | undefined) => id && !outcomes.has(id) && outcomes.set(id, jobs.cancel(id));
-  // A quarter is cancelled while it waits, soon after it began, at any time after it began, and when it has ended.
+  // A quarter is cancelled while it waits, one that would last for ever while it runs, one at any time after it began, and one when it has ended.
   let watched = 0;
   for await (const { jobEvents } of client.subscribe('subscription ($ids: [ID!]!) { jobEvents(jobIds: $ids) { jobId status } }', { ids })) {
     const { jobId, status } = jobEvents;
     if (++watched === ids.length) first.forEach((picture) => picture.letGo());
     if (status === 'PROCESSING') {
-      const patienceMs = [null, 30, 1_000, null][ids.indexOf(jobId) % 4];
+      const patienceMs = [null, 30, 100, null][ids.indexOf(jobId) % 4];
       if (patienceMs) setTimeout(cancel, Math.random() * patienceMs, jobId);
       cancel(ids.findLast((id, index) => index % 4 === 0 && !outcomes.has(id)));
     }
