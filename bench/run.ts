@@ -30,6 +30,8 @@ if (!existsSync(join(root, 'bench/node_modules'))) {
   execFileSync('npm', ['ci', '--loglevel=error'], { cwd: join(root, 'bench'), stdio: 'inherit' });
 }
 keepToLastCpu();
+// Leaving in order ends what was started.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const startedAt = new Date();
 const loadBefore = load();
