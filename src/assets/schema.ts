@@ -1,5 +1,6 @@
 import { thumbHashToDataUri } from '../compute/placeholder.ts';
 import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
+import type { AssetKind } from '../database/generated/client.ts';
 import { builder, rowId } from '../graphql/builder.ts';
 import { UserError } from '../errors.ts';
 import { updateImage } from './update.ts';
@@ -14,12 +15,15 @@ const SignedUrl = builder.objectRef<{ url: string; expiresAt: Date }>('SignedUrl
   }),
 });
 
+/** The type in the graph of each kind of asset. */
+const typenames: Record<AssetKind, string> = { IMAGE: 'Image', MODEL_3D: 'Model3D', AUDIO: 'AudioClip' };
+
 export const AssetRef = builder.prismaInterface('Asset', {
   name: 'Asset',
   description: 'A stored file.',
   interfaces: () => [builder.nodeInterfaceRef()],
-  resolveType: () => 'Image',
-  select: { id: true },
+  resolveType: ({ kind }) => typenames[kind],
+  select: { id: true, kind: true },
   fields: (t) => ({
     filename: t.exposeString('filename', { description: 'As the client named it, without folders.' }),
     contentType: t.exposeString('contentType', { description: 'Found out from the bytes, never believed.' }),
@@ -90,7 +94,7 @@ export const Image = builder.prismaNode('Asset', {
   variant: 'Image',
   description: 'A picture.',
   // Only the columns that are asked for: whole rows, metadata and all, cost a list twice the time.
-  select: { id: true },
+  select: { id: true, kind: true },
   interfaces: [AssetRef],
   nullable: true,
   id: { field: 'id' },

@@ -1,5 +1,7 @@
 import '../access/schema.ts';
 import '../assets/rendition-schema.ts';
+import '../assets/audio-schema.ts';
+import '../assets/model-schema.ts';
 import '../assets/schema.ts';
 import '../jobs/schema.ts';
 import '../jobs/subscriptions.ts';

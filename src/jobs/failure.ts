@@ -11,3 +11,8 @@ export function toFailure(error: unknown, jobId: string): Failure {
   if (error instanceof UserError) return { code: 'CORRUPT', message: storableText(error.message), hint: error.hint, retryable: false };
   return { code: 'INTERNAL', message: 'Something went wrong on our side', hint: `The server's log tells more under the job id ${jobId}`, retryable: true };
 }
+
+/** The job was cancelled or given to somebody else; what this attempt found is dropped. */
+export class Unwanted extends Error {
+  override name = 'Unwanted';
+}

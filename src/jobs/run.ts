@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
-import { publishOutputs, storeOutputs, type StoredOutput } from '../assets/outputs.ts';
+import { publishOutput, storeOutput, type StoredOutput } from '../assets/outputs.ts';
 import { isUnreachable, withRetry } from '../database/retry.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
@@ -9,8 +9,9 @@ import type { ProviderResult, Run } from '../operations/define.ts';
 import { getOperation } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
-import { toFailure } from './failure.ts';
+import { toFailure, Unwanted } from './failure.ts';
 import { reportProgress } from './progress.ts';
+import { openPublisher } from './publish.ts';
 import { attemptFolder } from './spool.ts';
 import { storable } from './storable.ts';
 import { complete, defer, fail, finishCancelled, release, requestCancel, type ClaimedJob } from './transitions.ts';
@@ -70,6 +71,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
       return { path, filename: asset.filename, contentType: asset.contentType, byteSize: asset.byteSize, width: asset.width, height: asset.height };
     }),
   );
+  const { published, publish, publishedIds } = await openPublisher(app, job, signal);
   const progress = reportProgress(app, job, leaseLost);
   const run: Run<unknown> = {
     inputs: files,
@@ -77,6 +79,8 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     outputFolder: folder,
     signal,
     timeoutMs: config.JOB_TIMEOUT,
+    published,
+    publish,
     progress: progress.report,
     compute,
     http,
@@ -86,15 +90,17 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const answer: ProviderResult<unknown> = await provider.run(run).finally(() => progress.end());
   signal.throwIfAborted();
 
-  const outputs = await storeOutputs(app, answer.outputs ?? [], signal);
-  const result = storable(operation.result.parse(withOutputs(answer.result, outputs)));
+  const outputs: StoredOutput[] = [];
+  for (const file of answer.outputs ?? []) outputs.push(await storeOutput(app, file, signal));
+  const ids = publishedIds();
+  const result = storable(operation.result.parse(withOutputs(answer.result, [...ids, ...outputs.map((output) => output.id)])));
   const peakMemoryBytes = answer.peakMemoryBytes ?? null;
   const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.assetId) };
   // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
   const finish = async (tx: Prisma.TransactionClient) => {
     // First, because it locks the row: from here on nobody else can end this job.
     if (!(await complete(tx, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new Unwanted();
-    await publishOutputs(tx, job, outputs);
+    for (const [index, output] of outputs.entries()) await publishOutput(tx, job, ids.length + index, output);
     await operation.keep?.(tx, finished, result);
   };
   await withRetry(() => db.$transaction(finish, transactionLimits), { ...patience, signal });
@@ -102,7 +108,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
 }
 
 /** The result of an operation that makes files names them. */
-const withOutputs = (result: unknown, outputs: readonly StoredOutput[]) => (outputs.length > 0 ? { ...(result as object), outputs: outputs.map((output) => output.id) } : result);
+const withOutputs = (result: unknown, ids: readonly string[]) => (ids.length > 0 ? { ...(result as object), outputs: ids } : result);
 
 /** Writes how an attempt ended that did not complete, and says it in a word for the log. */
 async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision, error: unknown): Promise<string> {
@@ -119,9 +125,4 @@ async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision
   if (isUnreachable(error) && !signal.aborted) return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
   const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
   return (await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY)) ?? 'LEASE_LOST';
-}
-
-/** The job was cancelled or given to somebody else; what this attempt found is dropped. */
-class Unwanted extends Error {
-  override name = 'Unwanted';
 }

@@ -73,6 +73,13 @@ export async function heartbeat(db: Client, job: ClaimedJob, leaseMs: number): P
   return row ?? null;
 }
 
+/** Locks the job's row until the transaction ends, so that nobody ends it meanwhile. False: this attempt may change nothing any more. */
+export async function holdAttempt(tx: Prisma.TransactionClient, job: ClaimedJob): Promise<boolean> {
+  const rows = await tx.$queryRaw<unknown[]>`
+    select id from job where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and not cancel_requested for update`;
+  return rows.length === 1;
+}
+
 /** Progress never goes back within an attempt. False: the lease is lost. */
 export async function recordProgress(db: Client, job: ClaimedJob, percent: number, stage: string): Promise<boolean> {
   const rows = await db.$executeRaw`

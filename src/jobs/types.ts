@@ -82,11 +82,12 @@ export const Job = builder.prismaNode('Job', {
     }),
     outputs: t.field({
       type: [AssetRef],
-      description: 'Files that the job made, or the same work before it. A deleted asset is missing here.',
-      select: { result: true },
-      resolve: async ({ result }, _args, { app, viewer }) => {
+      description: 'Files that the job made, or the same work before it. Some operations make one after the other: each is here as soon as it exists. A deleted asset is missing here.',
+      select: { id: true, result: true },
+      resolve: async ({ id: jobId, result }, _args, { app, viewer }) => {
         const ids = outputIdsOf(result);
-        const assets = ids.length === 0 ? [] : await app.db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id } });
+        if (ids.length === 0) return app.db.asset.findMany({ where: { producedById: jobId, ownerId: viewer.id }, orderBy: { position: 'asc' } });
+        const assets = await app.db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id } });
         return ids.flatMap((id) => assets.find((asset) => asset.id === id) ?? []);
       },
     }),

@@ -25,6 +25,13 @@ export interface Run<Parameters> {
   /** Aborted on cancel, time-out, lost lease and stop; whatever runs must end soon after. */
   signal: AbortSignal;
   timeoutMs: number;
+  /** What `publish` made in earlier attempts at this job, by position: it is paid for and there, so it is not made again. */
+  published: ReadonlyMap<number, string>;
+  /**
+   * Makes a file an asset now, before the job has ended, and gives its id: it stays whatever becomes of the job. `position` is its place
+   * among the outputs, from 0. Report progress afterwards, so that whoever watches looks. For files that are one whole, use `outputs` instead.
+   */
+  publish(position: number, file: OutputFile): Promise<string>;
   /** `percent` is 0 to 100; `stage` is a word or two for a person. Call as often as you like. */
   progress(percent: number, stage: string): void;
   compute: Compute;
@@ -34,7 +41,7 @@ export interface Run<Parameters> {
 
 export interface ProviderResult<Result> {
   result: Result;
-  /** Pictures to keep. Their asset ids become `outputs` of the result, in this order. */
+  /** Files that become assets together with the end of the job, all or none. Their ids become `outputs` of the result, behind what was published. */
   outputs?: OutputFile[];
   peakMemoryBytes?: number;
 }
