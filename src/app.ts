@@ -4,7 +4,9 @@ import { createCompute, type Compute } from './compute/pool.ts';
 import { s3Settings, type Config } from './config.ts';
 import { openDatabase, type Database } from './database/open.ts';
 import type { PrismaClient } from './database/generated/client.ts';
-import { createHttp, type Http } from './http.ts';
+import { createGuard } from './http/guard.ts';
+import { createHttp, type Http } from './http/http.ts';
+import { createOutward } from './http/outward.ts';
 import { memoryEvents, redisEvents, type Events } from './events.ts';
 import type { Log } from './log.ts';
 import { beeQueue } from './queue/bee.ts';
@@ -60,7 +62,8 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string,
     const queue = redis ? await beeQueue(redis, config.REDIS_PREFIX, log) : memoryQueue(log);
     opened.push(() => queue.close(1_000));
     const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log, tasksUrl }));
-    return { config, log, database, db: database.db, storage, queue, events, compute, signUrl: (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery), http: createHttp(), close };
+    const http = createHttp({ outward: createOutward(createGuard({ allowedHosts: config.OUTWARD_ALLOWED_HOSTS })) });
+    return { config, log, database, db: database.db, storage, queue, events, compute, signUrl: (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery), http, close };
   } catch (error) {
     await close();
     throw error;

@@ -23,6 +23,10 @@ const sizes = z
   .regex(/^\s*((\d+|x\d+|\d+x\d+)\s*(,\s*|$))*$/, 'Expected sizes such as 320, x480 and 256x256, separated by commas')
   .transform((text) => text.split(',').map((size) => size.trim()).filter(Boolean));
 const origin = z.string().refine(isOrigin, 'Expected http:// or https:// with a host, perhaps a port, and no path').transform((text) => new URL(text).origin);
+const places = z
+  .string()
+  .transform((text) => text.split(',').map((place) => place.trim()).filter(Boolean))
+  .refine((list) => list.every((place) => isOrigin(`http://${place}`)), 'Expected hosts such as files.example or 10.0.0.7:9000, separated by commas');
 const secret = z.string().regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters');
 const cores = String(availableParallelism());
 
@@ -60,6 +64,8 @@ export const settings = {
   UPLOAD_MAX_PIXELS: count.prefault('64000000').describe('Pixels of an image at the most.'),
   UPLOAD_MAX_AVIF_PIXELS: count.prefault('32000000').describe('Pixels of an AVIF or HEIC image at the most; they decode into far more memory than others.'),
   UPLOAD_MAX_FRAMES: count.prefault('1000').describe('Frames of an animated image at the most.'),
+
+  OUTWARD_ALLOWED_HOSTS: places.prefault('').describe('Hosts that URLs from clients and providers may lead to although they have private addresses, as HOST (ports 80 and 443) or HOST:PORT, separated by commas. Without it: addresses on the internet only, on ports 80 and 443.'),
 
   RENDITION_MAX_SIDE: count.prefault('4096').describe('Longer side of a rendition in pixels, at the most.'),
   RENDITION_SIZES: sizes.prefault('').describe('The only sizes that clients may ask for, at the default quality: WIDTH, xHEIGHT or WIDTHxHEIGHT, separated by commas. Without it: any.'),

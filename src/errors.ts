@@ -16,6 +16,7 @@ export const errorCodes = {
   CHECKSUM_MISMATCH: 'The bytes that arrived are not the bytes that were announced.',
   UPLOAD_EXPIRED: 'The upload was not completed in time.',
   URL_REFUSED: 'The URL is private, malformed or not allowed.',
+  URL_UNREACHABLE: 'Nothing could be fetched from the URL: it answers with an error, too slowly or not at all.',
   QUOTA_EXCEEDED: 'The viewer has used up a quota.',
   RATE_LIMITED: 'Too many requests; try again later.',
   QUERY_TOO_COSTLY: 'The query is too deep, too broad or too expensive.',

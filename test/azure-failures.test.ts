@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ProviderError } from '../src/errors.ts';
-import { parseRetryAfter } from '../src/http.ts';
+import { parseRetryAfter } from '../src/http/http.ts';
 import { auto } from '../src/operations/analyze/providers/auto.ts';
 import { azureVision } from '../src/operations/analyze/providers/azure-vision.ts';
 import { azure, describeBy, failureOf, http, useAzure } from './fixtures/azure-run.ts';

@@ -39,6 +39,11 @@ test('sizes and durations come with a unit', () => {
   expect(problem({ UPLOAD_MAX_BYTES: '100' })).toMatch(/with a unit/);
 });
 
+test('an allowed host is a host and perhaps a port', () => {
+  expect(readConfig({ OUTWARD_ALLOWED_HOSTS: 'files.internal, 10.0.0.7:9000' }).OUTWARD_ALLOWED_HOSTS).toEqual(['files.internal', '10.0.0.7:9000']);
+  for (const wrong of ['http://files.internal', 'a/b', '*:*', 'me@files.internal']) expect(problem({ OUTWARD_ALLOWED_HOSTS: wrong }), wrong).toMatch(/OUTWARD_ALLOWED_HOSTS: Expected hosts/);
+});
+
 test('every setting is described', () => {
   for (const [name, setting] of Object.entries(settings)) expect(setting.description, name).toMatch(/^[A-Z].*\.$/s);
 });

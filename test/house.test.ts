@@ -21,7 +21,7 @@ const places: [string, RegExp][] = [
   ['operations', /^operations\//],
   ['assets', /^assets\//],
   ['connections', /^redis\.ts$/],
-  ['tools', /^(compute|storage|database|queue)\/|^(events|http)\.ts$/],
+  ['tools', /^(compute|storage|database|queue|http)\/|^events\.ts$/],
 ];
 const order = ['start', 'graphql', 'operation schema', 'features', 'jobs', 'operations', 'provider', 'assets', 'builder', 'app', 'tools', 'connections', 'ground'];
 
@@ -76,6 +76,7 @@ test('a vendor is known to one place', () => {
     [/^@azure\//, /^operations\/analyze\/providers\/azure-vision\.ts$/],
     [/^@prisma\/|^pg$|^@electric-sql\/|^pglite-prisma-adapter$/, /^database\//],
     [/^pino$/, /^log\.ts$/],
+    [/^ipaddr\.js$/, /^http\/guard\.ts$/],
     [/^jose$/, /^access\//],
     [/^(graphql-yoga|graphql-ws|ws|@fastify\/busboy|@graphql-yoga\/)/, /^graphql\//],
   ];

@@ -3,7 +3,7 @@ import type { AssetKind, Prisma } from '../database/generated/client.ts';
 import type { OutputFile } from '../assets/outputs.ts';
 import type { Compute } from '../compute/pool.ts';
 import type { Config } from '../config.ts';
-import type { Http } from '../http.ts';
+import type { Http } from '../http/http.ts';
 
 /** An input of a job as a provider sees it: a local copy, and what is known of it. */
 export interface InputFile {

@@ -6,7 +6,7 @@ import type { Acceptance } from '../../../compute/encode.ts';
 import { imageLimits } from '../../../compute/limits.ts';
 import type { Config } from '../../../config.ts';
 import { ProviderError } from '../../../errors.ts';
-import type { Account } from '../../../http.ts';
+import type { Account } from '../../../http/http.ts';
 import type { InputFile, Run } from '../../define.ts';
 import type { Words } from '../facts.ts';
 import type { AnalyzeParameters, Describer } from '../measured.ts';

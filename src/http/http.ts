@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { type FailureCode, ProviderError } from './errors.ts';
+import { type FailureCode, ProviderError } from '../errors.ts';
+import { createGuard } from './guard.ts';
+import { createOutward, type Outward } from './outward.ts';
 
 /** Who calls whom. Everybody who calls one provider with one key stands at the same gate. */
 export interface Account {
@@ -29,8 +31,8 @@ export interface Answer {
   text: string;
 }
 
-/** The one way out to providers. */
-export interface Http {
+/** The one way out: to providers, whose addresses the settings name, and to what others name (`Outward`). */
+export interface Http extends Outward {
   /** Throws a `ProviderError` with `deferMs` while nobody may call with this account: the provider asked for a pause, or is down. */
   checkGate(account: Account): void;
   /**
@@ -52,7 +54,7 @@ const firstOutageMs = 5_000;
 const maxOutageMs = 300_000;
 const answers = new Set<FailureCode>(['PROVIDER_AUTH', 'PROVIDER_REFUSED', 'PROVIDER_RATE_LIMITED']);
 
-export function createHttp({ outageMs = firstOutageMs } = {}): Http {
+export function createHttp({ outageMs = firstOutageMs, outward = createOutward(createGuard()) }: { outageMs?: number; outward?: Outward } = {}): Http {
   const gates = new Map<string, Gate>();
   const gateOf = ({ provider, key }: Account): Gate => {
     const name = `${provider} ${key}`;
@@ -61,6 +63,7 @@ export function createHttp({ outageMs = firstOutageMs } = {}): Http {
     return gate;
   };
   return {
+    ...outward,
     checkGate: (account) => gateOf(account).check(),
     async call(account, call) {
       const gate = gateOf(account);
