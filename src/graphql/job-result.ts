@@ -14,10 +14,13 @@ const entryOf = (operation: string) => {
   throw new Error(`Expected a result type for the operation ${operation}`);
 };
 
+/** A result knows its operation, so that its type needs no guess by its shape. */
+const tagged = <Shape extends object>(operation: string, shape: Shape) => ({ ...shape, operation });
+
 const JobResult = builder.unionType('JobResult', {
   description: 'What a job found or made, one type per operation.',
   types: Object.values(results).map(({ type }) => type),
-  resolveType: (value) => ('kinds' in value ? RemoveBackgroundResult : AnalyzeResultRef),
+  resolveType: (value) => entryOf((value as unknown as { operation: string }).operation).type,
 });
 
 builder.prismaObjectField(Job, 'result', (t) =>
@@ -26,6 +29,6 @@ builder.prismaObjectField(Job, 'result', (t) =>
     nullable: true,
     description: 'Set when the status is COMPLETED.',
     select: { id: true, status: true, operation: true, result: true },
-    resolve: (job) => (job.status === 'COMPLETED' ? entryOf(job.operation).read(job.id, job.result) : null),
+    resolve: (job) => (job.status === 'COMPLETED' ? tagged(job.operation, entryOf(job.operation).read(job.id, job.result)) : null),
   }),
 );
