@@ -4,7 +4,7 @@ import { readConfig } from '../src/config.ts';
 import { defaultProvider, getOperation } from '../src/operations/index.ts';
 import { factsOf, wordsSchema } from '../src/operations/analyze/facts.ts';
 import { azureVision } from '../src/operations/analyze/providers/azure-vision.ts';
-import { azure, compute, describeBy, failureOf, fileOf, plain, useAzure } from './fixtures/azure-run.ts';
+import { azure, describeBy, failureOf, fileOf, plain, useAzure, workshop } from './fixtures/azure-run.ts';
 import { documentedError, type Turn } from './fixtures/azure-server.ts';
 
 useAzure();
@@ -55,7 +55,7 @@ describe('the documented answers become our words', () => {
 
   test('a box is given in pixels of the upright original too, and never leaves it', async () => {
     const words = await describeBy(azureVision);
-    const measurements = (await compute.run('measure', { path: (await fileOf(await plain().png().toBuffer())).path, limits: { maxSide: 1e4, maxPixels: 1e8, maxAvifPixels: 1e8, maxFrames: 1 } }, { timeoutMs: 20_000 })).output;
+    const measurements = (await workshop.compute.run('measure', { path: (await fileOf(await plain().png().toBuffer())).path, limits: { maxSide: 1e4, maxPixels: 1e8, maxAvifPixels: 1e8, maxFrames: 1 } }, { timeoutMs: 20_000 })).output;
     const facts = factsOf({ measurements, words });
     expect(facts.objects[0]!.box.pixels).toEqual({ x: 0, y: 0, width: 10, height: 10 });
     expect(facts.faces[0]!.box.pixels).toEqual({ x: 119, y: 32, width: 50, height: 50 });

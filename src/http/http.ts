@@ -23,6 +23,13 @@ export interface Call {
   timeoutMs: number;
   /** Waits up to this long at a closed gate, and after a 429; without it the job is sent back to wait. */
   patienceMs?: number;
+  /** Of the answer, at the most. Without it 10 MB. */
+  maxBytes?: number;
+}
+
+/** A call whose body and answer are JSON. */
+export interface JsonCall extends Omit<Call, 'body'> {
+  body?: unknown;
 }
 
 export interface Answer {
@@ -40,9 +47,11 @@ export interface Http extends Outward {
    * fits into `patienceMs`; follows no redirect, which would carry the key elsewhere. Rejects with the signal's reason when that is aborted.
    */
   call(account: Account, call: Call): Promise<Answer>;
+  /** As `call`; what is no JSON that `schema` takes is a `ProviderError` as well, and worth another try: most such answers come from a proxy. */
+  json<Schema extends z.ZodType>(account: Account, schema: Schema, call: JsonCall): Promise<z.infer<Schema>>;
 }
 
-const maxAnswerBytes = 10_000_000;
+const defaultMaxBytes = 10_000_000;
 /** A provider that asks for a longer pause is asked again after this one all the same; one that asks for none gets a breath. */
 const maxPauseMs = 600_000;
 const minPauseMs = 1_000;
@@ -62,9 +71,18 @@ export function createHttp({ outageMs = firstOutageMs, outward = createOutward(c
     gates.set(name, gate);
     return gate;
   };
-  return {
+  const http: Http = {
     ...outward,
     checkGate: (account) => gateOf(account).check(),
+    async json(account, schema, { body, ...call }) {
+      const headers = { accept: 'application/json', ...call.headers, ...(body !== undefined && { 'content-type': 'application/json' }) };
+      const { text } = await http.call(account, { ...call, headers, ...(body !== undefined && { body: new TextEncoder().encode(JSON.stringify(body)) }) });
+      try {
+        return schema.parse(JSON.parse(text));
+      } catch (cause) {
+        throw new ProviderError('PROVIDER_ERROR', `Expected an answer of ${account.provider} as its documentation says but received something else`, { retryable: true, hint: account.hint, cause });
+      }
+    },
     async call(account, call) {
       const gate = gateOf(account);
       const patientUntil = Date.now() + (call.patienceMs ?? 0);
@@ -82,6 +100,7 @@ export function createHttp({ outageMs = firstOutageMs, outward = createOutward(c
       }
     },
   };
+  return http;
 }
 
 interface Gate {
@@ -129,12 +148,12 @@ function createGate(provider: string, outageMs: number): Gate {
 
 const seconds = (ms: number) => `${Math.ceil(ms / 1_000)} s`;
 
-async function send(account: Account, { url, method, headers, body, signal, timeoutMs }: Call): Promise<Answer> {
+async function send(account: Account, { url, method, headers, body, signal, timeoutMs, maxBytes = defaultMaxBytes }: Call): Promise<Answer> {
   const { provider } = account;
   const timeout = AbortSignal.timeout(timeoutMs);
   try {
     const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: AbortSignal.any([signal, timeout]) });
-    const text = await readText(response, provider);
+    const text = await readText(response, provider, maxBytes);
     if (response.status < 200 || response.status > 299) throw failureOf(account, response, text);
     return { status: response.status, headers: Object.fromEntries(response.headers), text };
   } catch (error) {
@@ -146,15 +165,15 @@ async function send(account: Account, { url, method, headers, body, signal, time
   }
 }
 
-async function readText(response: Response, provider: string): Promise<string> {
+async function readText(response: Response, provider: string, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let byteSize = 0;
   const reader = response.body?.getReader();
   for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
     byteSize += part.value.byteLength;
-    if (byteSize > maxAnswerBytes) {
+    if (byteSize > maxBytes) {
       await reader?.cancel();
-      throw new ProviderError('PROVIDER_ERROR', `Expected an answer of ${provider} of at most ${maxAnswerBytes / 1e6} MB but received more`, { retryable: false });
+      throw new ProviderError('PROVIDER_ERROR', `Expected an answer of ${provider} of at most ${maxBytes / 1e6} MB but received more`, { retryable: false });
     }
     chunks.push(part.value);
   }
@@ -162,9 +181,12 @@ async function readText(response: Response, provider: string): Promise<string> {
 }
 
 function failureOf({ provider, hint }: Account, { status, headers }: Response, text: string): ProviderError {
-  const told = explanation(text);
+  const { code, message } = explanation(text);
+  const told = message ? `: ${code && !/^\d+$/.test(code) ? `${code}, ` : ''}${message}` : '';
   const retryAfterMs = parseRetryAfter(headers.get('retry-after'), Date.now());
   if (status === 401 || status === 403) return new ProviderError('PROVIDER_AUTH', `${provider} refused our key (${status})${told}`, { retryable: false, hint });
+  // An account without credit answers with the same status as a busy one, and no pause helps it.
+  if (status === 429 && code === 'insufficient_quota') return new ProviderError('PROVIDER_AUTH', `${provider} refused our account (429)${told}`, { retryable: false, hint: 'Look after the plan and the credit of the account' });
   if (status === 429) return new ProviderError('PROVIDER_RATE_LIMITED', `${provider} has had too many calls (429)${told}`, { retryable: true, retryAfterMs: retryAfterMs ?? defaultPauseMs, hint: 'Wait, or raise the limits of the account' });
   if (status === 408) return new ProviderError('PROVIDER_TIMEOUT', `${provider} gave up on our request (408)${told}`, { retryable: true });
   if (status >= 500) return new ProviderError('PROVIDER_ERROR', `${provider} failed (${status})${told}`, { retryable: true, retryAfterMs });
@@ -172,16 +194,25 @@ function failureOf({ provider, hint }: Account, { status, headers }: Response, t
   return new ProviderError('PROVIDER_ERROR', `Expected an answer of ${provider} but received a redirect (${status})`, { retryable: false, hint });
 }
 
-const said = z.object({ code: z.coerce.string().optional(), message: z.string() });
-const errorBody = z.union([z.object({ error: said.extend({ innererror: said.optional() }) }).transform(({ error }) => error.innererror ?? error), said]);
+const name = z.union([z.string(), z.number()]).nullish().transform((code) => (code == null ? undefined : String(code)));
+const said = z.object({ code: name, message: z.string() });
+/** FastAPI and those who took after it: a sentence, or a list of what is wrong with which part of the request. */
+const detail = z.union([z.string().transform((message) => ({ code: undefined, message })), z.array(z.object({ type: name, msg: z.string() })).min(1).transform(([first]) => ({ code: first!.type, message: first!.msg }))]);
+const errorBody = z.union([
+  z.object({ error: said.extend({ innererror: said.optional() }) }).transform(({ error }) => error.innererror ?? error),
+  z.object({ error: z.string() }).transform(({ error }) => ({ code: undefined, message: error })),
+  z.object({ detail }).transform((body) => body.detail),
+  detail,
+  said,
+]);
 
 /** What the provider says about its refusal, if it says it as vendors do; a page of HTML is not for a person to read. */
-function explanation(text: string): string {
+function explanation(text: string): { code?: string | undefined; message?: string } {
   try {
     const { code, message } = errorBody.parse(JSON.parse(text));
-    return `: ${code && !/^\d+$/.test(code) ? `${code}, ` : ''}${message.slice(0, 300)}`;
+    return { code, message: message.slice(0, 300) };
   } catch {
-    return '';
+    return {};
   }
 }
 

@@ -11,6 +11,7 @@ import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
 import { toFailure, Unwanted } from './failure.ts';
 import { reportProgress } from './progress.ts';
+import { openNotes } from './notes.ts';
 import { openPublisher } from './publish.ts';
 import { attemptFolder } from './spool.ts';
 import { storable } from './storable.ts';
@@ -72,6 +73,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     }),
   );
   const { published, publish, publishedIds } = await openPublisher(app, job, signal);
+  const notes = await openNotes(app, job, signal);
   const progress = reportProgress(app, job, leaseLost);
   const run: Run<unknown> = {
     inputs: files,
@@ -81,6 +83,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     timeoutMs: config.JOB_TIMEOUT,
     published,
     publish,
+    ...notes,
     progress: progress.report,
     compute,
     http,

@@ -88,6 +88,14 @@ export async function recordProgress(db: Client, job: ClaimedJob, percent: numbe
   return rows === 1;
 }
 
+/** Writes down, or strikes out, what later attempts shall know. False: the lease is lost. */
+export async function writeNote(db: Client, job: ClaimedJob, name: string, note: string | null): Promise<boolean> {
+  const notes = note === null ? Prisma.sql`coalesce(notes, '{}') - ${name}::text` : Prisma.sql`coalesce(notes, '{}') || jsonb_build_object(${name}::text, ${note}::text)`;
+  const rows = await db.$executeRaw`
+    update job set notes = ${notes} where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
+  return rows === 1;
+}
+
 /** False: somebody else owns the job now, and this result must be dropped. */
 export async function complete(db: Client, job: ClaimedJob, outcome: { result: unknown; modelVersion: string; peakMemoryBytes: number | null }): Promise<boolean> {
   const rows = await db.$executeRaw`

@@ -32,6 +32,10 @@ export interface Run<Parameters> {
    * among the outputs, from 0. Report progress afterwards, so that whoever watches looks. For files that are one whole, use `outputs` instead.
    */
   publish(position: number, file: OutputFile): Promise<string>;
+  /** What earlier attempts at this job wrote down with `remember`. */
+  remembered: ReadonlyMap<string, string>;
+  /** Writes down a few characters for later attempts, such as the id of a request that is paid for; null strikes them out. It is written when this resolves. */
+  remember(name: string, note: string | null): Promise<void>;
   /** `percent` is 0 to 100; `stage` is a word or two for a person. Call as often as you like. */
   progress(percent: number, stage: string): void;
   compute: Compute;
