@@ -16,7 +16,7 @@ const folder = await mkdtemp(join(tmpdir(), 'bench-cut-out-'));
 
 async function run(path: string): Promise<{ result: CutOut | null; cpuMs: number }> {
   const before = process.cpuUsage();
-  const result = await cutOut({ path, limits, options: { output: 'BOTH', format: 'WEBP', background: null, trim: false, padding: 0, feather: 0, shadow: false }, outputFolder: folder, model: null }, () => {}).catch((error: unknown) => {
+  const result = await cutOut({ path, limits, options: { output: 'BOTH', format: 'WEBP', background: null, trim: false, padding: 0, aspectRatio: null, feather: 0, shadow: false, crop: null }, outputFolder: folder, model: null }, () => {}).catch((error: unknown) => {
     if (error instanceof ProviderError && error.code === 'NO_SUBJECT') return null;
     throw error;
   });

@@ -7,10 +7,13 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { cutOut, type CutOutInput } from '../src/compute/cut-out/index.ts';
+import { readConfig } from '../src/config.ts';
+import { chooseProvider, defaultProvider } from '../src/operations/index.ts';
+import { removeBackground } from '../src/operations/remove-background/operation.ts';
 import { colorModel } from './fixtures/onnx.ts';
 
 const limits = { maxSide: 16384, maxPixels: 64e6, maxAvifPixels: 32e6, maxFrames: 1000 };
-const options: CutOutInput['options'] = { output: 'BOTH', format: 'PNG', background: null, trim: false, padding: 0, feather: 0, shadow: false };
+const options: CutOutInput['options'] = { output: 'BOTH', format: 'PNG', background: null, trim: false, padding: 0, aspectRatio: null, feather: 0, shadow: false, crop: null };
 const runtime = fileURLToPath(new URL('../node_modules/onnxruntime-node', import.meta.url));
 
 describe.skipIf(!existsSync(runtime))('a model of the U²-Net family', () => {
@@ -62,8 +65,20 @@ describe.skipIf(!existsSync(runtime))('a model of the U²-Net family', () => {
     expect(blue.model?.sha256).not.toBe(red.model?.sha256);
   });
 
-  test('that is missing, or is no model, is named with its path and what helps', async () => {
-    await expect(run(null, 'absent.onnx')).rejects.toMatchObject({ code: 'MODEL_MISSING', retryable: false, message: expect.stringContaining(join(folder, 'absent.onnx')), hint: expect.stringContaining('U2NET_MODEL_PATH') });
-    await expect(run(Buffer.from('<html>not found</html>'), 'page.onnx')).rejects.toMatchObject({ code: 'MODEL_MISSING', message: expect.stringContaining('cannot be read'), hint: expect.stringContaining('checksum') });
+  test('is shown with its checksum, and runs unasked; one that is named but missing is said to be, and nothing weaker takes its place', async () => {
+    const path = join(folder, 'shown.onnx');
+    const config = readConfig({ U2NET_MODEL_PATH: path });
+    expect(() => chooseProvider(removeBackground, null, config)).toThrow(/no such file/);
+    for (const bytes of [redModel(64), redModel(32)]) {
+      await writeFile(path, bytes);
+      const provider = defaultProvider(removeBackground, config);
+      expect(provider?.name).toBe('u2net');
+      expect(await provider?.modelChecksum?.(config)).toBe(createHash('sha256').update(bytes).digest('hex'));
+    }
+  });
+
+  test('that is missing, or is no model, is said, with what helps and without telling where it lies', async () => {
+    await expect(run(null, 'absent.onnx')).rejects.toMatchObject({ code: 'MODEL_MISSING', retryable: false, message: expect.stringContaining('no such file'), hint: expect.stringContaining('U2NET_MODEL_PATH') });
+    await expect(run(Buffer.from('<html>not found</html>'), 'page.onnx')).rejects.toMatchObject({ code: 'MODEL_MISSING', message: expect.stringMatching(/cannot be read(?!.*\.onnx)/s), hint: expect.stringContaining('checksum') });
   });
 });

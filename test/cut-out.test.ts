@@ -10,7 +10,7 @@ import { createLog } from '../src/log.ts';
 import { type Composed, composeScene, groundNames, intersectionOverUnion, subjectNames } from './cut-out-scenes.ts';
 
 const limits = { maxSide: 16384, maxPixels: 64e6, maxAvifPixels: 32e6, maxFrames: 1000 };
-const usual: CutOutInput['options'] = { output: 'BOTH', format: 'PNG', background: null, trim: false, padding: 0, feather: 0, shadow: false };
+const usual: CutOutInput['options'] = { output: 'BOTH', format: 'PNG', background: null, trim: false, padding: 0, aspectRatio: null, feather: 0, shadow: false, crop: null };
 let folder: string;
 beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'cut-out-')); });
 afterAll(() => rm(folder, { recursive: true }));
@@ -135,6 +135,30 @@ describe('a cut-out', () => {
       expect(pixels).toHaveLength(600 * 450 * 3);
       for (const corner of [0, 599, 449 * 600, 450 * 600 - 1]) expect([...pixels.subarray(corner * 3, corner * 3 + 3)]).toEqual([255, 0, 255]);
     }
+  });
+
+  test('of a part of the picture says where it is in the whole', async () => {
+    const whole = await run(scene.png, { trim: true });
+    const { x, y, width, height } = whole.result.box;
+    const crop = { x: x - 0.1, y: y - 0.1, width: width + 0.15, height: height + 0.15 };
+    const part = await run(scene.png, { crop });
+    expect(part.file('cutout')).toMatchObject({ width: Math.round((crop.x + crop.width) * 600) - Math.round(crop.x * 600), height: Math.round((crop.y + crop.height) * 450) - Math.round(crop.y * 450) });
+    for (const key of ['x', 'y', 'width', 'height'] as const) expect(part.result.box[key]).toBeCloseTo(whole.result.box[key], 1);
+    expect(part.result.coverage).toBeCloseTo(whole.result.coverage, 1);
+  });
+
+  test('grows to the shape that was asked for with the subject in its middle, on a JPEG too', async () => {
+    const tight = await run(scene.png, { trim: true });
+    const wide = await run(scene.png, { trim: true, aspectRatio: 2, format: 'JPEG', background: { color: '#00ff00' } });
+    const [before, after] = [tight.file('cutout'), wide.file('cutout')];
+    expect(after).toMatchObject({ contentType: 'image/jpeg', width: 2 * before.height, height: before.height });
+    expect(wide.file('mask')).toMatchObject({ contentType: 'image/png', width: after.width, height: after.height });
+    const mask = await wide.pixels('mask', 1);
+    const before0 = (after.width - before.width) >> 1;
+    const columns = Array.from({ length: after.width }, (_, x) => mask.some((alpha, i) => i % after.width === x && alpha > 8));
+    expect([columns.indexOf(true), columns.lastIndexOf(true)]).toEqual([before0, before0 + before.width - 1]);
+    const [red, green, blue] = await wide.pixels('cutout', 3);
+    expect([red! < 12, green! > 243, blue! < 12]).toEqual([true, true, true]);
   });
 
   test('throws a soft dark shadow below itself, within its frame', async () => {

@@ -2,7 +2,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Job } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
-import { getOperation } from '../operations/index.ts';
+import { getOperation, leastInputs } from '../operations/index.ts';
 import { startJob } from './start.ts';
 
 /** Starts the work of an ended job again, as a new job that points back. The cache is not asked: a retry means run it. */
@@ -13,7 +13,7 @@ export async function retryJob(app: App, viewer: Viewer, id: string): Promise<Jo
     throw new UserError('INVALID_INPUT', `Expected a job that is FAILED or CANCELLED but this one is ${job.status}`);
   }
   const operation = getOperation(job.operation);
-  if (job.inputs.length < operation.inputs.min) throw new UserError('NOT_FOUND', 'The inputs of this job were deleted');
+  if (job.inputs.length < leastInputs(operation, job.parameters)) throw new UserError('NOT_FOUND', 'The inputs of this job were deleted');
   return startJob(app, viewer, {
     operation,
     inputIds: job.inputs.map((input) => input.assetId),

@@ -6,7 +6,7 @@ import { isUnreachable, withRetry } from '../database/retry.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
 import type { ProviderResult, Run } from '../operations/define.ts';
-import { getOperation } from '../operations/index.ts';
+import { getOperation, leastInputs } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
 import { toFailure, Unwanted } from './failure.ts';
@@ -60,7 +60,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
 
   const inputs = await db.jobInput.findMany({ where: { jobId: job.id }, orderBy: { position: 'asc' }, include: { asset: true } });
-  if (inputs.length < operation.inputs.min) {
+  if (inputs.length < leastInputs(operation, job.parameters)) {
     // Whoever deletes an input cancels its jobs first; this one was started between the two.
     await requestCancel(db, job.id, job.ownerId);
     throw new Unwanted();

@@ -34,7 +34,8 @@ export async function startJob(
   const checked = parseParameters(operation, parameters);
   checkOptions(options);
   const provider = chooseProvider(operation, options.provider, config);
-  const cacheKey = hashOf([operation.name, inputIds, checked, provider.name, provider.version]);
+  const model = await provider.modelChecksum?.(config);
+  const cacheKey = hashOf([operation.name, inputIds, checked, provider.name, provider.version, ...(model ? [model] : [])]);
 
   const earlier = await findByKey(app, viewer, options.idempotencyKey, cacheKey);
   if (earlier) return earlier;

@@ -57,6 +57,8 @@ export interface Provider<Parameters, Result> {
   version: string;
   /** Why it cannot run with these settings; null when it can. */
   unavailable(config: Config): string | null;
+  /** SHA-256 of the model that it runs here, where the user brings one: another model is another answer too. */
+  modelChecksum?(config: Config): Promise<string | null>;
   run(run: Run<Parameters>): Promise<ProviderResult<Result>>;
 }
 
@@ -76,6 +78,8 @@ export interface Operation<Parameters = unknown, Result = unknown> {
   title: string;
   description: string;
   inputs: { kind: AssetKind; min: number; max: number };
+  /** How many inputs work with these parameters cannot do without, where that is more than `min`: some may have been deleted since. */
+  leastInputs?(parameters: Parameters): number;
   parameters: z.ZodType<Parameters>;
   result: z.ZodType<Result>;
   /** In order of preference: without a wish the first available one runs. */

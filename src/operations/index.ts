@@ -34,3 +34,6 @@ export function chooseProvider(operation: Operation, wished: string | null | und
   if (reason) throw new UserError('PROVIDER_UNAVAILABLE', `The provider "${provider.name}" cannot run on this server: ${reason}`);
   return provider;
 }
+
+/** How many inputs a job of these parameters needs to be run, or run again. */
+export const leastInputs = ({ inputs, leastInputs: least }: Operation, parameters: unknown): number => least?.(parameters) ?? inputs.min;

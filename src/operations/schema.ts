@@ -10,7 +10,7 @@ export const OperationName = builder.enumType('OperationName', {
   values: Object.fromEntries(operations.map(({ name, description }) => [enumNameOf(name), { value: name, description }])),
 });
 
-const OperationProvider = builder.objectRef<{ name: string; version: string; reason: string | null; isDefault: boolean }>('OperationProvider').implement({
+const OperationProvider = builder.objectRef<{ name: string; version: string; reason: string | null; isDefault: boolean; modelChecksum: () => Promise<string | null> }>('OperationProvider').implement({
   description: 'Somebody who can do an operation.',
   fields: (t) => ({
     name: t.exposeString('name', { description: 'What to send as `options.provider`.' }),
@@ -18,6 +18,7 @@ const OperationProvider = builder.objectRef<{ name: string; version: string; rea
     available: t.boolean({ description: 'Whether it can run on this server.', resolve: (provider) => provider.reason === null }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it cannot run, and what helps.' }),
     isDefault: t.exposeBoolean('isDefault', { description: 'It runs when no provider is asked for.' }),
+    modelSha256: t.string({ nullable: true, description: 'Of the model file that it runs on this server, to be compared with the published one; null where it needs no file, or there is none.', resolve: (provider) => provider.modelChecksum() }),
   }),
 });
 
@@ -32,7 +33,7 @@ export const OperationRef = builder.objectRef<Operation>('Operation').implement(
       description: 'In order of preference.',
       resolve: (operation, _args, { app: { config } }) => {
         const preferred = defaultProvider(operation, config);
-        return operation.providers.map((provider) => ({ name: provider.name, version: provider.version, reason: provider.unavailable(config), isDefault: provider === preferred }));
+        return operation.providers.map((provider) => ({ name: provider.name, version: provider.version, reason: provider.unavailable(config), isDefault: provider === preferred, modelChecksum: async () => (await provider.modelChecksum?.(config)) ?? null }));
       },
     }),
   }),

@@ -66,11 +66,47 @@ test('a picture without a subject says so instead of returning nonsense', async 
   expect(await cutOut(id)).toMatchObject({ status: 'FAILED', outputs: [], result: null, failure: { code: 'NO_SUBJECT', retryable: false } });
 });
 
+test('an image of the viewer lies under the subject, and of nobody else; a retry without it is refused', async () => {
+  const id = await stored('mug.jpg', await drawSample('yellow-mug-on-white.jpg', { width: 500 }));
+  const blue = await stored('blue.png', await sharp({ create: { width: 90, height: 120, channels: 3, background: '#2040c0' } }).png().toBuffer());
+  const job = await cutOut(id, { backgroundImageId: blue, format: 'JPEG', aspectRatio: '1:1' });
+  expect(job).toMatchObject({ status: 'COMPLETED', outputs: [{ filename: 'mug-cutout.jpg', contentType: 'image/jpeg' }], result: { cutout: { width: job.result.cutout.height } } });
+  const [red, green, blueness] = await (await fetched(job.result.cutout)).raw().toBuffer();
+  for (const [value, expected] of [[red, 0x20], [green, 0x40], [blueness, 0xc0]]) expect(Math.abs(value! - expected!)).toBeLessThan(8);
+
+  const stranger = await darkroom.client();
+  expect((await stranger.ask(start, { id: blue, input: {} })).errors?.[0]?.extensions?.['code']).toBe('NOT_FOUND');
+  const theirs = (await stranger.uploadAndAnalyze([{ name: 'theirs.png', bytes: await sharp({ create: { width: 64, height: 64, channels: 3, background: '#123456' } }).png().toBuffer() }], { run: [] })).get('theirs.png');
+  expect((await client.ask(start, { id, input: { backgroundImageId: theirs } })).errors?.[0]).toMatchObject({ message: 'There is no background image with this id', extensions: { code: 'NOT_FOUND' } });
+
+  const empty = await stored('empty.png', await sharp({ create: { width: 200, height: 200, channels: 3, background: '#777' } }).png().toBuffer());
+  const failed = await cutOut(empty, { backgroundImageId: blue });
+  expect(failed.failure.code).toBe('NO_SUBJECT');
+  await client.get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [blue] });
+  const { retryJobs } = await client.get('mutation ($ids: [ID!]!) { retryJobs(ids: $ids) { jobs { id } refusals { code } } }', { ids: [failed.id] });
+  expect(retryJobs).toEqual({ jobs: [], refusals: [{ code: 'NOT_FOUND' }] });
+});
+
+test('many pictures are cut out in one request, and a bad id is refused alone', async () => {
+  const ids = [await stored('one.jpg', await drawSample('yellow-mug-on-white.jpg', { width: 300 })), await stored('two.jpg', await drawSample('yellow-mug-on-white.jpg', { width: 320 }))];
+  const batch = 'mutation ($ids: [ID!]!, $input: RemoveBackgroundInput) { removeBackgrounds(imageIds: $ids, input: $input) { jobs { id } refusals { id code } } }';
+  const gone = Buffer.from(`Image:${crypto.randomUUID()}`).toString('base64');
+  const { removeBackgrounds } = await client.get(batch, { ids: [ids[0], gone, ids[1]], input: { format: 'WEBP' } });
+  expect(removeBackgrounds).toMatchObject({ jobs: [{}, {}], refusals: [{ id: gone, code: 'NOT_FOUND' }] });
+  await client.untilEnded(removeBackgrounds.jobs.map((job: { id: string }) => job.id));
+  for (const { id } of removeBackgrounds.jobs) expect((await client.get(read, { id })).job).toMatchObject({ status: 'COMPLETED', outputs: [{ contentType: 'image/webp' }] });
+  expect((await client.ask(batch, { ids: Array.from({ length: 101 }, () => ids[0]) })).errors?.[0]?.message).toMatch(/at most 100 imageIds but received 101/);
+});
+
 test('a wish that cannot be is refused in a sentence, and a model that is not there is said to be missing', async () => {
   const id = await stored('wish.jpg', await drawSample('red-car.jpg', { width: 300 }));
   const refusal = async (variables: object) => (await client.ask(start, { id, ...variables })).errors?.[0];
   expect(await refusal({ input: { padding: 3 } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/padding/) });
   expect(await refusal({ input: { backgroundColor: 'reddish' } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/#ffffff/) });
+  expect(await refusal({ input: { format: 'JPEG' } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/JPEG, which has no transparency/) });
+  expect(await refusal({ input: { crop: { x: 0.5, y: 0, width: 0.6, height: 1 } } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/within the picture/) });
+  expect(await refusal({ input: { aspectRatio: '1:11' } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/"10:1"/) });
+  expect(await refusal({ input: { backgroundColor: '#fff000', backgroundImageId: id } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/received both/) });
   expect(await refusal({ options: { provider: 'u2net' } })).toMatchObject({ extensions: { code: 'PROVIDER_UNAVAILABLE' }, message: expect.stringMatching(/U2NET_MODEL_PATH/) });
   const { operations } = await client.get('{ operations { name providers { name available isDefault } } }');
   expect(operations).toContainEqual({ name: 'REMOVE_BACKGROUND', providers: [{ name: 'u2net', available: false, isDefault: false }, { name: 'local', available: true, isDefault: true }] });

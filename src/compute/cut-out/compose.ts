@@ -3,16 +3,20 @@ import { readFile, stat } from 'node:fs/promises';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import { decodeImage, type DecodeLimits } from '../decode.ts';
 import type { Raster } from '../raster.ts';
+import { type Box, cropRaster, padBox, widenBox } from './frame.ts';
 
 export interface ComposeOptions {
   output: 'CUTOUT' | 'MASK' | 'BOTH';
-  format: 'PNG' | 'WEBP';
+  /** A JPEG has no transparency: it needs a background, and its mask is a PNG. */
+  format: 'PNG' | 'WEBP' | 'JPEG';
   /** What lies under the subject: nothing, a colour as "#rrggbb", or the image in a file, which is scaled to cover. */
   background: null | { color: string } | { path: string };
   /** Leaves away what is empty around the subject. */
   trim: boolean;
   /** The margin that a trimmed picture keeps, as a fraction of the subject's longer side. It may reach beyond the original picture. */
   padding: number;
+  /** Width over height: the frame grows to this shape, the subject stays in its middle. Null leaves it as it is. */
+  aspectRatio: number | null;
   /** A soft shadow below the subject. */
   shadow: boolean;
 }
@@ -26,58 +30,19 @@ export interface CutOutFile {
   byteSize: number;
 }
 
-/** In pixels of the picture. A frame may begin before it and end after it. */
-export interface Box {
-  x: number;
-  y: number;
-  width: number;
-  height: number;
-}
-
-/** An alpha that nobody sees does not widen the box. */
-const VISIBLE = 8;
-
-/** The smallest box around what is visible; null where nothing is. */
-export function boxOf({ width, height, data }: Raster): Box | null {
-  let left = width, right = -1, top = height, bottom = -1;
-  for (let y = 0, k = 3; y < height; y++) for (let x = 0; x < width; x++, k += 4) {
-    if (data[k]! <= VISIBLE) continue;
-    if (x < left) left = x;
-    if (x > right) right = x;
-    if (y < top) top = y;
-    bottom = y;
-  }
-  return right < 0 ? null : { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
-}
-
 /** Shadows scale with the subject: how far they fall and how soft they are, as fractions of its longer side. */
 const SHADOW = { fall: 0.025, softness: 0.02, opacity: 0.4 };
 
 /** Writes the files that were asked for; cut-out and mask have the same frame, so that one fits the other. */
 export async function composeFiles(subject: Raster, box: Box, options: ComposeOptions, limits: DecodeLimits, folder: string): Promise<CutOutFile[]> {
   const longer = Math.max(box.width, box.height);
-  const frame = options.trim ? pad(box, Math.round(options.padding * longer), options.shadow ? Math.ceil((SHADOW.fall + 2 * SHADOW.softness) * longer) : 0) : { x: 0, y: 0, width: subject.width, height: subject.height };
-  const framed = crop(subject, frame);
+  const below = options.shadow ? Math.ceil((SHADOW.fall + 2 * SHADOW.softness) * longer) : 0;
+  const trimmed = options.trim ? padBox(box, Math.round(options.padding * longer), below) : { x: 0, y: 0, width: subject.width, height: subject.height };
+  const framed = cropRaster(subject, options.aspectRatio ? widenBox(trimmed, options.aspectRatio) : trimmed);
   const files: CutOutFile[] = [];
   if (options.output !== 'MASK') files.push(await write(await layer(framed, longer, options, limits), 'cutout', options.format, folder));
-  if (options.output !== 'CUTOUT') files.push(await write(asImage(framed).extractChannel(3), 'mask', options.format, folder));
+  if (options.output !== 'CUTOUT') files.push(await write(asImage(framed).extractChannel(3), 'mask', options.format === 'JPEG' ? 'PNG' : options.format, folder));
   return files;
-}
-
-function pad({ x, y, width, height }: Box, padding: number, below: number): Box {
-  return { x: x - padding, y: y - padding, width: width + 2 * padding, height: height + padding + Math.max(padding, below) };
-}
-
-/** The part of a raster within a box; transparent where the box reaches beyond it. */
-function crop({ width, height, data }: Raster, frame: Box): Raster {
-  if (frame.x === 0 && frame.y === 0 && frame.width === width && frame.height === height) return { width, height, channels: 4, data };
-  const out = new Uint8Array(frame.width * frame.height * 4);
-  const from = Math.max(0, frame.x);
-  const to = Math.min(width, frame.x + frame.width);
-  for (let y = Math.max(0, frame.y); y < Math.min(height, frame.y + frame.height); y++) {
-    out.set(data.subarray((y * width + from) * 4, (y * width + to) * 4), ((y - frame.y) * frame.width + from - frame.x) * 4);
-  }
-  return { width: frame.width, height: frame.height, channels: 4, data: out };
 }
 
 const asImage = ({ width, height, channels, data }: Raster) => sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
@@ -124,11 +89,16 @@ async function coverWith(path: string, width: number, height: number, limits: De
   return sharp(data, { raw: info });
 }
 
+const JPEG = { quality: 90, chromaSubsampling: '4:4:4' };
+const contentTypes = { PNG: 'image/png', WEBP: 'image/webp', JPEG: 'image/jpeg' } as const;
+
 async function write(image: Sharp, kind: CutOutFile['kind'], format: ComposeOptions['format'], folder: string): Promise<CutOutFile> {
   const path = join(folder, `${kind}.${format.toLowerCase()}`);
-  const encoded = format === 'PNG'
-    ? image.png({ compressionLevel: 6 })
-    : image.webp(kind === 'mask' ? { lossless: true, effort: 2 } : { quality: 88, alphaQuality: 100, effort: 2 });
+  const encoded = {
+    PNG: () => image.png({ compressionLevel: 6 }),
+    WEBP: () => image.webp(kind === 'mask' ? { lossless: true, effort: 2 } : { quality: 88, alphaQuality: 100, effort: 2 }),
+    JPEG: () => image.jpeg(JPEG),
+  }[format]();
   const { width, height } = await encoded.toFile(path);
-  return { kind, path, width, height, contentType: format === 'PNG' ? 'image/png' : 'image/webp', byteSize: (await stat(path)).size };
+  return { kind, path, width, height, contentType: contentTypes[format], byteSize: (await stat(path)).size };
 }

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { decodeImage, type DecodeLimits } from '../decode.ts';
 import type { Raster } from '../raster.ts';
 import { onWhite } from '../resample.ts';
-import { boxOf, type Box, type ComposeOptions, composeFiles, type CutOutFile } from './compose.ts';
+import { type ComposeOptions, composeFiles, type CutOutFile } from './compose.ts';
 import { separateEdges } from './edges.ts';
+import { type Box, boxOf, boxOfFractions, cropRaster } from './frame.ts';
 import { feather, guidedAlpha } from './refine.ts';
 import { shrink } from './resize.ts';
 import { findSubject, noSubject, type Subject } from './subject.ts';
@@ -16,6 +17,8 @@ export interface CutOutInput {
   options: ComposeOptions & {
     /** Pixels over which the edge fades to each side, beyond its own anti-aliasing. */
     feather: number;
+    /** The part of the upright picture to look at, as fractions; null is all of it. */
+    crop: Box | null;
   };
   /** Exists, and belongs to this task alone. */
   outputFolder: string;
@@ -53,7 +56,9 @@ const TRANSPARENT_SHARE = 0.01;
 export async function cutOut(input: CutOutInput, progress: Progress): Promise<CutOut> {
   const { options } = input;
   progress(0, 'decoding');
-  const { raster, damaged } = await decodeImage(await readFile(input.path), input.limits, { maxSide: OUTPUT_SIDE });
+  const { raster: whole, damaged } = await decodeImage(await readFile(input.path), input.limits, { maxSide: OUTPUT_SIDE });
+  const part = boxOfFractions(whole, options.crop ?? { x: 0, y: 0, width: 1, height: 1 });
+  const raster = cropRaster(whole, part);
   progress(10, 'finding the subject');
   const { subject, confidence, model } = await separate(raster, input, progress);
   const box = boxOf(subject);
@@ -61,11 +66,11 @@ export async function cutOut(input: CutOutInput, progress: Progress): Promise<Cu
   progress(75, 'composing');
   const files = await composeFiles(subject, box, options, input.limits, input.outputFolder);
   progress(100, 'written');
-  const { width, height } = subject;
+  const { width, height } = whole;
   return {
     files,
-    coverage: coverageOf(subject),
-    box: { x: box.x / width, y: box.y / height, width: box.width / width, height: box.height / height },
+    coverage: (coverageOf(subject) * part.width * part.height) / (width * height),
+    box: { x: (part.x + box.x) / width, y: (part.y + box.y) / height, width: box.width / width, height: box.height / height },
     confidence,
     damaged,
     model,

@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import type * as Runtime from 'onnxruntime-node';
 import { ProviderError } from '../../errors.ts';
 import type { Raster } from '../raster.ts';
+import { checksumOf, installRuntime, RUNTIME } from './model-file.ts';
 import { plane } from './plane.ts';
 import { resize } from './resize.ts';
 import { noSubject, type Subject } from './subject.ts';
@@ -20,8 +18,6 @@ interface Model {
   facts: ModelFacts;
 }
 
-const RUNTIME = 'onnxruntime-node';
-const INSTALL = 'npm install --ignore-scripts onnxruntime-node@1.30.0';
 /** What a model with a free input size was trained on. */
 const USUAL_SIDE = 320;
 /** Models of this side and above are IS-Net, which wants its colours about zero, not whitened. */
@@ -29,30 +25,26 @@ const ISNET_SIDE = 1024;
 /** A model that nowhere says more than this has found nothing; stretching its answer to 0..1 would make a subject of noise. */
 const LEAST_ANSWER = 0.3;
 
-let opened: { path: string; version: number; model: Promise<Model> } | null = null;
+let opened: { path: string; sha256: string; model: Promise<Model> } | null = null;
 
 /** Loaded once in each child, and again where the file has changed. A failed attempt is forgotten. */
 async function openModel(path: string): Promise<Model> {
-  const version = await stat(path).then(({ mtimeMs }) => mtimeMs, (cause: unknown) => {
-    throw new ProviderError('MODEL_MISSING', `Expected a model in ${path} but there is no such file`, { retryable: false, hint: 'Set U2NET_MODEL_PATH to an ONNX file of U²-Net, U²-Netp or IS-Net', cause });
-  });
-  if (opened?.path === path && opened.version === version) return opened.model;
-  const model = loadModel(path);
-  opened = { path, version, model };
+  const sha256 = await checksumOf(path);
+  if (!sha256) throw new ProviderError('MODEL_MISSING', 'Expected a model in the file that U2NET_MODEL_PATH names but there is no such file', { retryable: false, hint: 'Set U2NET_MODEL_PATH to an ONNX file of U²-Net, U²-Netp or IS-Net' });
+  if (opened?.path === path && opened.sha256 === sha256) return opened.model;
+  const model = loadModel(path, sha256);
+  opened = { path, sha256, model };
   model.catch(() => (opened = null));
   return model;
 }
 
-async function loadModel(path: string): Promise<Model> {
+async function loadModel(path: string, sha256: string): Promise<Model> {
   const { InferenceSession } = await loadRuntime();
   // The arena would keep 500 MB for the next run. Two threads for each of two children would only get in each other's way.
   const options = { enableCpuMemArena: false, intraOpNumThreads: 1, logSeverityLevel: 3 } as const;
-  const [session, sha256] = await Promise.all([
-    InferenceSession.create(path, options).catch((cause: unknown) => {
-      throw new ProviderError('MODEL_MISSING', `The model in ${path} cannot be read: ${messageOf(cause)}`, { retryable: false, hint: 'Compare its checksum with the published one and download it again', cause });
-    }),
-    checksum(path),
-  ]);
+  const session = await InferenceSession.create(path, options).catch((cause: unknown) => {
+    throw new ProviderError('MODEL_MISSING', `The model that U2NET_MODEL_PATH names cannot be read: ${messageOf(cause).replaceAll(path, 'it')}`, { retryable: false, hint: 'Compare its checksum with the published one and download it again', cause });
+  });
   const input = session.inputMetadata[0];
   const side = input?.isTensor ? input.shape[3] : undefined;
   return { session, facts: { sha256, side: typeof side === 'number' && side > 0 ? side : USUAL_SIDE } };
@@ -62,14 +54,8 @@ async function loadRuntime(): Promise<typeof Runtime> {
   try {
     return (await import(RUNTIME)) as typeof Runtime;
   } catch (cause) {
-    throw new ProviderError('MODEL_MISSING', `The runtime for models is not installed: ${RUNTIME}`, { retryable: false, hint: `Run: ${INSTALL}`, cause });
+    throw new ProviderError('MODEL_MISSING', `The runtime for models is not installed: ${RUNTIME}`, { retryable: false, hint: `Run: ${installRuntime}`, cause });
   }
-}
-
-async function checksum(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }
 
 /** What a model says of a picture: an alpha matte as large as the model's own square, stretched over the picture. Throws NO_SUBJECT. */

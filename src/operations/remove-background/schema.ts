@@ -1,9 +1,13 @@
+import type { Viewer } from '../../access/viewer.ts';
+import type { App } from '../../app.ts';
 import { Image } from '../../assets/schema.ts';
 import { UserError } from '../../errors.ts';
 import { builder, rowId } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
+import { startEach, StartJobsPayload } from '../../jobs/schema.ts';
 import { startJob } from '../../jobs/start.ts';
 import { Job } from '../../jobs/types.ts';
+import { maxPageSize } from '../../keyset.ts';
 import { Box } from '../analyze/schema.ts';
 import { removeBackground } from './operation.ts';
 import type { Result } from './parameters.ts';
@@ -16,18 +20,40 @@ const CutOutOutput = builder.enumType('CutOutOutput', {
   } as const,
 });
 
-const CutOutFormat = builder.enumType('CutOutFormat', { values: ['PNG', 'WEBP'] as const });
+const CutOutFormat = builder.enumType('CutOutFormat', {
+  values: {
+    PNG: { description: 'Without loss, with transparency.' },
+    WEBP: { description: 'Smaller, with transparency.' },
+    JPEG: { description: 'Needs `backgroundColor` or `backgroundImageId`, because it has no transparency. A mask beside it is a PNG.' },
+  } as const,
+});
+
+const CropInput = builder.inputType('CropInput', {
+  description: 'A part of the upright picture, as fractions of its width and height from the top left, within 0 to 1.',
+  fields: (t) => ({ x: t.float({ required: true }), y: t.float({ required: true }), width: t.float({ required: true }), height: t.float({ required: true }) }),
+});
 
 const RemoveBackgroundInput = builder.inputType('RemoveBackgroundInput', {
   description: 'What the cut-out shall be. All of it can be left out.',
   fields: (t) => ({
     output: t.field({ type: CutOutOutput, defaultValue: 'CUTOUT' }),
-    format: t.field({ type: CutOutFormat, defaultValue: 'PNG', description: 'Both keep transparency; WEBP is smaller.' }),
+    format: t.field({ type: CutOutFormat, defaultValue: 'PNG' }),
     backgroundColor: t.string({ description: 'What lies under the subject, such as "#ffffff". Without it: nothing.' }),
+    backgroundImageId: t.globalID({ for: Image, description: 'An image of yours that lies under the subject, scaled to cover the whole frame. It becomes the second input of the job. Not together with `backgroundColor`.' }),
+    crop: t.field({ type: CropInput, description: 'Look only at this part of the picture: for one subject of many, or to leave away what is in the way. Without it: all of it.' }),
     trim: t.boolean({ defaultValue: true, description: 'Leave away what is empty around the subject.' }),
     padding: t.float({ defaultValue: 0.04, description: 'The margin of a trimmed picture, as a fraction of the subject\'s longer side, 0 to 1.' }),
+    aspectRatio: t.string({ description: 'The shape of the result, such as "1:1" or "4:5", from "1:10" to "10:1": the frame grows around its middle, nothing of the subject is cut away.' }),
     feather: t.float({ defaultValue: 0, description: 'Pixels over which the edge fades, beyond its own softness, 0 to 50.' }),
     shadow: t.boolean({ defaultValue: false, description: 'A soft shadow below the subject.' }),
+  }),
+});
+
+const CutOutModel = builder.objectRef<NonNullable<Result['model']>>('CutOutModel').implement({
+  description: 'The model that found a subject.',
+  fields: (t) => ({
+    sha256: t.exposeString('sha256', { description: 'Of its file, to be compared with the published one.' }),
+    side: t.exposeInt('side', { description: 'It looks at a square of so many pixels: 320 for U²-Net and U²-Netp, 1024 for IS-Net.' }),
   }),
 });
 
@@ -49,23 +75,50 @@ export const RemoveBackgroundResult = builder.objectRef<Result>('RemoveBackgroun
       mask: file('mask'),
       coverage: t.exposeFloat('coverage', { description: 'Share of the picture that the subject covers, 0 to 1.' }),
       box: t.expose('box', { type: Box, description: 'Where the subject is.' }),
+      model: t.expose('model', { type: CutOutModel, nullable: true, description: 'Null where the subject was found without one, or by the transparency that the picture had.' }),
       confidence: t.exposeFloat('confidence', { description: '0 to 1; below 0.5 somebody should look at the result.' }),
     };
   },
 });
 
-builder.mutationField('removeBackground', (t) =>
-  t.prismaField({
+type CutOutWish = typeof RemoveBackgroundInput.$inferInput;
+
+async function checkImage({ db }: App, viewer: Viewer, id: string, what: string): Promise<void> {
+  const image = await db.asset.findFirst({ where: { id, ownerId: viewer.id, kind: 'IMAGE' }, select: { id: true } });
+  if (!image) throw new UserError('NOT_FOUND', `There is no ${what} with this id`);
+}
+
+/** Looks the background up once, and gives what starts a job for an image. */
+async function prepare(app: App, viewer: Viewer, input: CutOutWish | null | undefined, options: typeof JobOptions.$inferInput | null | undefined) {
+  const { backgroundImageId, ...rest } = input ?? {};
+  const behind = backgroundImageId ? rowId(backgroundImageId) : null;
+  if (behind) await checkImage(app, viewer, behind, 'background image');
+  const parameters = { ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null)), onImage: behind !== null };
+  return async (id: string) => {
+    await checkImage(app, viewer, id, 'image');
+    return startJob(app, viewer, { operation: removeBackground, inputIds: behind ? [id, behind] : [id], parameters, options: options ?? {} });
+  };
+}
+
+builder.mutationFields((t) => ({
+  removeBackground: t.prismaField({
     type: Job,
     description: 'Cuts the subject out of a picture. The files become images of the viewer, and are in `outputs` and `result` of the job. A picture without a subject fails with NO_SUBJECT.',
     args: { imageId: t.arg.globalID({ required: true, for: Image }), input: t.arg({ type: RemoveBackgroundInput }), options: t.arg({ type: JobOptions }) },
     resolve: async (query, _root, { imageId, input, options }, { app, viewer }) => {
-      const id = rowId(imageId);
-      const image = await app.db.asset.findFirst({ where: { id, ownerId: viewer.id, kind: 'IMAGE' }, select: { id: true } });
-      if (!image) throw new UserError('NOT_FOUND', 'There is no image with this id');
-      const parameters = Object.fromEntries(Object.entries(input ?? {}).filter(([, value]) => value !== null));
-      const job = await startJob(app, viewer, { operation: removeBackground, inputIds: [id], parameters, options: options ?? {} });
-      return app.db.job.findFirstOrThrow({ ...query, where: { id: job.id, ownerId: viewer.id } });
+      const start = await prepare(app, viewer, input, options);
+      const { id } = await start(rowId(imageId));
+      return app.db.job.findFirstOrThrow({ ...query, where: { id, ownerId: viewer.id } });
     },
   }),
-);
+  removeBackgrounds: t.field({
+    type: StartJobsPayload,
+    description: 'As `removeBackground`, one job for each image. At most 100 at a time.',
+    args: { imageIds: t.arg.globalIDList({ required: true, for: Image }), input: t.arg({ type: RemoveBackgroundInput }), options: t.arg({ type: JobOptions }) },
+    resolve: async (_root, { imageIds, input, options }, { app, viewer }) => {
+      if (imageIds.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} imageIds but received ${imageIds.length}`);
+      if (options?.idempotencyKey && imageIds.length > 1) throw new UserError('INVALID_INPUT', `Expected one image with an idempotencyKey but received ${imageIds.length}`, { hint: 'A key names one job; send a request for each image' });
+      return startEach(imageIds, await prepare(app, viewer, input, options));
+    },
+  }),
+}));
