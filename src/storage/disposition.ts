@@ -1,3 +1,5 @@
+import { safeName } from './file-name.ts';
+
 /** Types that a browser shows and never runs. */
 const pictures = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/avif', 'image/gif']);
 
@@ -16,14 +18,4 @@ export function attachment(filename: string): string {
   const ascii = name.replace(/[^\x20-\x7e]|["\\%]/g, '_');
   const utf8 = encodeURIComponent(name).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
   return `attachment; filename="${ascii}"; filename*=UTF-8''${utf8}`;
-}
-
-/** A name that is one file in one folder and reads as it is: no separators, controls, lone surrogates or direction overrides. */
-function safeName(filename: string): string {
-  const clean = filename
-    .replace(/[/\\]/g, '_')
-    .replace(/[\p{Cc}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, '')
-    .replace(/^[.\s]+/, '')
-    .trim();
-  return [...clean].slice(0, 150).join('') || 'download';
 }
