@@ -1,5 +1,6 @@
 import { authenticate } from './access/authenticate.ts';
 import { openApp, type App, type OwnParts } from './app.ts';
+import { serveArchives } from './assets/serve-archives.ts';
 import { serveFiles } from './assets/serve.ts';
 import { openRenditions } from './assets/serve-renditions.ts';
 import { startSweeper } from './assets/sweep.ts';
@@ -41,7 +42,7 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
     if (config.ROLE !== 'worker') {
       const secret = await readSigningSecret(config.DATA_DIR, config.SIGNING_SECRET);
       renditions = await openRenditions(app, secret);
-      server = await listen(app, [serveFiles({ storage: app.storage, secret, log }), renditions.route]);
+      server = await listen(app, [serveFiles({ storage: app.storage, secret, log }), renditions.route, serveArchives(app, secret)]);
     }
   } catch (error) {
     await stop();

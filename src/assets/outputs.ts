@@ -2,9 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
+import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { imageLimits } from '../compute/limits.ts';
-import type { AssetKind, Prisma } from '../database/generated/client.ts';
+import type { Asset, AssetKind, Prisma } from '../database/generated/client.ts';
 import { imageFacts } from './image-facts.ts';
 import { indexWords } from './words.ts';
 
@@ -51,4 +52,12 @@ export async function publishOutput(tx: Prisma.TransactionClient, job: { id: str
 export function outputIdsOf(result: unknown): string[] {
   const { outputs = [] } = (result ?? {}) as { outputs?: string[] };
   return outputs;
+}
+
+/** What a job made and is still there, in its order; for one that was answered from the cache, what the same work made before it. */
+export async function findOutputs({ db }: Pick<App, 'db'>, viewer: Viewer, job: { id: string; result: unknown }): Promise<Asset[]> {
+  const ids = outputIdsOf(job.result);
+  if (ids.length === 0) return db.asset.findMany({ where: { producedById: job.id, ownerId: viewer.id }, orderBy: { position: 'asc' } });
+  const assets = await db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id } });
+  return ids.flatMap((id) => assets.find((asset) => asset.id === id) ?? []);
 }

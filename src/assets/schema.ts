@@ -3,11 +3,20 @@ import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
 import type { AssetKind } from '../database/generated/client.ts';
 import { builder, rowId } from '../graphql/builder.ts';
 import { UserError } from '../errors.ts';
+import { downloadName } from './download-name.ts';
 import { updateImage } from './update.ts';
 
+export const defaultUrlSeconds = 3600;
 const maxUrlSeconds = 7 * 24 * 3600;
+export const expiresInSentence = 'Seconds, 60 to 604800. The URL lives at least this long, and a few minutes more so that caches can keep it.';
 
-const SignedUrl = builder.objectRef<{ url: string; expiresAt: Date }>('SignedUrl').implement({
+/** How long a URL is to live, in seconds. */
+export function checkExpiresIn(seconds: number): number {
+  if (seconds < 60 || seconds > maxUrlSeconds) throw new UserError('INVALID_INPUT', `Expected expiresIn between 60 and ${maxUrlSeconds} seconds but received ${seconds}`);
+  return seconds;
+}
+
+export const SignedUrl = builder.objectRef<{ url: string; expiresAt: Date }>('SignedUrl').implement({
   description: 'A URL that works without a credential until it expires. Whoever holds it can read the file.',
   fields: (t) => ({
     url: t.expose('url', { type: 'URL' }),
@@ -33,16 +42,15 @@ export const AssetRef = builder.prismaInterface('Asset', {
     url: t.field({
       type: SignedUrl,
       description: 'Where to read the file as it was stored, byte for byte.',
-      select: { storageKey: true, filename: true },
+      select: { storageKey: true, filename: true, contentType: true },
       args: {
-        expiresIn: t.arg.int({ defaultValue: 3600, description: 'Seconds, 60 to 604800. The URL lives at least this long, and a few minutes more so that caches can keep it.' }),
-        download: t.arg.boolean({ defaultValue: false, description: 'Make browsers save it under its file name.' }),
+        expiresIn: t.arg.int({ defaultValue: defaultUrlSeconds, description: expiresInSentence }),
+        download: t.arg.boolean({ defaultValue: false, description: 'Make browsers save it, under its file name; where that does not end as its type does, with an extension that does.' }),
       },
       resolve: async (asset, { expiresIn, download }, { app }) => {
-        const seconds = expiresIn ?? 3600;
-        if (seconds < 60 || seconds > maxUrlSeconds) throw new UserError('INVALID_INPUT', `Expected expiresIn between 60 and ${maxUrlSeconds} seconds but received ${seconds}`);
+        const seconds = checkExpiresIn(expiresIn ?? defaultUrlSeconds);
         const expiresAt = new Date(Date.now() + seconds * 1000);
-        return { url: await app.storage.signedUrl(asset.storageKey, { expiresInSeconds: seconds, ...(download && { downloadAs: asset.filename }) }), expiresAt };
+        return { url: await app.storage.signedUrl(asset.storageKey, { expiresInSeconds: seconds, ...(download && { downloadAs: downloadName(asset) }) }), expiresAt };
       },
     }),
   }),

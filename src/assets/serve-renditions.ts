@@ -10,12 +10,10 @@ import { openLivingImages } from './living-images.ts';
 import { createRenditionMaker } from './make-rendition.ts';
 import { renditionPrefix, verifyRendition } from './rendition.ts';
 import { openRenditionCache } from './rendition-cache.ts';
-import { Refusal, signedRoute } from './signed-route.ts';
+import { Refusal, signedRoute, whileGranted } from './signed-route.ts';
 
 /** Part of every name: raise it when the same recipe gives other bytes. */
 const edition = 1;
-/** Leaves place for the extension in what browsers take as a name. */
-const maxBaseCharacters = 120;
 
 /** Hands out renditions to whoever holds a signed URL: from the cache, or made now. */
 export async function openRenditions(app: App, secret: string) {
@@ -38,6 +36,7 @@ export async function openRenditions(app: App, secret: string) {
       const name = `${grant.imageId}.${recipe.width}x${recipe.height}.${recipe.fit}.${recipe.quality}.${edition}.${extension}`;
       return {
         etag: `"${createHash('sha256').update(name).digest('base64url').slice(0, 22)}"`,
+        cacheControl: whileGranted(grant.expires),
         headers: grant.format === 'AUTO' ? { Vary: 'Accept' } : undefined,
         async open() {
           const file = (await cache.find(name)) ?? (await make(name, image.storageKey, recipe, gone).then(() => cache.find(name), refuse));
@@ -61,7 +60,7 @@ export function chooseFormat(accept: string | undefined, hasAlpha: boolean): Ren
   return hasAlpha ? 'PNG' : 'JPEG';
 }
 
-const baseOf = (filename: string) => [...parse(filename).name].slice(0, maxBaseCharacters).join('') || 'image';
+const baseOf = (filename: string) => parse(filename).name || 'image';
 
 function refuse(error: unknown): never {
   if (error instanceof ProviderError && error.retryable) throw new Refusal(503, `${error.message}. Try again.`, { headers: { 'Retry-After': '1' }, cause: error });

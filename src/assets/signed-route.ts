@@ -25,11 +25,12 @@ const left = new DOMException('The client left', 'AbortError');
 
 /** What a signed URL leads to. */
 export interface Found {
-  /** Names these very bytes: never the same for others. */
-  etag: string;
+  /** Names these very bytes: never the same for others. Without it nobody could tell a part of them from a part of others, so they come whole. */
+  etag?: string;
+  cacheControl: string;
   headers?: Record<string, string>;
-  /** Called only where the bytes are wanted. */
-  open(): Promise<{ byteSize: number; headers: Record<string, string>; read(range?: { start: number; end: number }): Promise<Readable | Uint8Array> }>;
+  /** Called only where the bytes are wanted. Their number is null where only sending them tells it. */
+  open(): Promise<{ byteSize: number | null; headers: Record<string, string>; read(range?: { start: number; end: number }): Promise<Readable | Uint8Array> }>;
 }
 
 /** The answer is a sentence in plain text. */
@@ -45,7 +46,12 @@ export class Refusal extends Error {
   }
 }
 
-export interface SignedRoute<Grant extends { expires: number }> {
+/** Whoever holds the URL may keep what it gave for as long as the URL works. */
+export function whileGranted(expires: number): string {
+  return `private, max-age=${Math.max(0, expires - Math.ceil(Date.now() / 1000))}, immutable`;
+}
+
+export interface SignedRoute<Grant> {
   /** Such as `/files/`. Any other path is left to others. */
   prefix: string;
   verify(pathAndQuery: string): Verdict<Grant>;
@@ -55,7 +61,7 @@ export interface SignedRoute<Grant extends { expires: number }> {
 }
 
 /** Sends what signed URLs grant, with ranges and for caches to keep. Answers `false`, and does nothing, for any other path. */
-export function signedRoute<Grant extends { expires: number }>(route: SignedRoute<Grant>) {
+export function signedRoute<Grant>(route: SignedRoute<Grant>) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     if (!request.url?.startsWith(route.prefix)) return false;
     for (const [name, value] of Object.entries(always)) response.setHeader(name, value);
@@ -77,7 +83,7 @@ export function signedRoute<Grant extends { expires: number }>(route: SignedRout
   };
 }
 
-async function answer<Grant extends { expires: number }>({ verify, find }: SignedRoute<Grant>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer<Grant>({ verify, find }: SignedRoute<Grant>, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method, headers, url = '' } = request;
   if (method === 'OPTIONS') {
     response.writeHead(204, { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': 'If-None-Match, If-Range, Range', 'Access-Control-Max-Age': '86400' }).end();
@@ -89,27 +95,27 @@ async function answer<Grant extends { expires: number }>({ verify, find }: Signe
   if ('refused' in verdict) throw new Refusal(403, refusals[verdict.refused]);
   const gone = new AbortController();
   response.once('close', () => gone.abort(left));
-  const { etag, headers: kind, open } = await find(verdict.grant, request, gone.signal);
+  const { etag, cacheControl, headers: kind, open } = await find(verdict.grant, request, gone.signal);
 
-  const maxAge = Math.max(0, verdict.grant.expires - Math.ceil(Date.now() / 1000));
-  const cached = { ...kind, ETag: etag, 'Cache-Control': `private, max-age=${maxAge}, immutable` };
-  if (isKnown(headers['if-none-match'], etag)) {
+  const cached = { ...kind, ...(etag && { ETag: etag }), 'Cache-Control': cacheControl };
+  if (etag && isKnown(headers['if-none-match'], etag)) {
     response.writeHead(304, cached).end();
     return;
   }
 
   const { byteSize, headers: described, read } = await open();
-  const complete = { ...cached, ...described, 'Accept-Ranges': 'bytes' };
+  const whole = { ...cached, ...described, 'Accept-Ranges': etag ? 'bytes' : 'none', ...(byteSize !== null && { 'Content-Length': byteSize }) };
   if (method === 'HEAD') {
-    response.writeHead(200, { ...complete, 'Content-Length': byteSize }).end();
+    response.writeHead(200, whole).end();
     return;
   }
 
-  const wanted = headers['if-range'] === undefined || headers['if-range'] === etag ? rangeOf(headers.range, byteSize) : undefined;
+  const mayBePart = etag && byteSize !== null && (headers['if-range'] === undefined || headers['if-range'] === etag);
+  const wanted = mayBePart ? rangeOf(headers.range, byteSize) : undefined;
   if (wanted === 'OUTSIDE') throw new Refusal(416, `Expected a range within ${byteSize} bytes but received ${headers.range}.`, { headers: { 'Content-Range': `bytes */${byteSize}` } });
   const bytes = await read(wanted);
-  if (wanted) response.writeHead(206, { ...complete, 'Content-Length': wanted.end - wanted.start + 1, 'Content-Range': `bytes ${wanted.start}-${wanted.end}/${byteSize}` });
-  else response.writeHead(200, { ...complete, 'Content-Length': byteSize });
+  if (wanted) response.writeHead(206, { ...whole, 'Content-Length': wanted.end - wanted.start + 1, 'Content-Range': `bytes ${wanted.start}-${wanted.end}/${byteSize}` });
+  else response.writeHead(200, whole);
   if (bytes instanceof Uint8Array) response.end(bytes);
   else await pipeline(bytes, response);
 }

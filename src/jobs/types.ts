@@ -1,5 +1,6 @@
-import { outputIdsOf } from '../assets/outputs.ts';
-import { AssetRef } from '../assets/schema.ts';
+import { signArchive } from '../assets/archive.ts';
+import { findOutputs } from '../assets/outputs.ts';
+import { AssetRef, checkExpiresIn, defaultUrlSeconds, expiresInSentence, SignedUrl } from '../assets/schema.ts';
 import { failureCodes, type FailureCode } from '../errors.ts';
 import { builder, rowId } from '../graphql/builder.ts';
 import { getOperation } from '../operations/index.ts';
@@ -84,11 +85,19 @@ export const Job = builder.prismaNode('Job', {
       type: [AssetRef],
       description: 'Files that the job made, or the same work before it. Some operations make one after the other: each is here as soon as it exists. A deleted asset is missing here.',
       select: { id: true, result: true },
-      resolve: async ({ id: jobId, result }, _args, { app, viewer }) => {
-        const ids = outputIdsOf(result);
-        if (ids.length === 0) return app.db.asset.findMany({ where: { producedById: jobId, ownerId: viewer.id }, orderBy: { position: 'asc' } });
-        const assets = await app.db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id } });
-        return ids.flatMap((id) => assets.find((asset) => asset.id === id) ?? []);
+      resolve: (job, _args, { app, viewer }) => findOutputs(app, viewer, job),
+    }),
+    archiveUrl: t.field({
+      type: SignedUrl,
+      nullable: true,
+      description: 'All outputs as one zip, those that are there now; null when there are none. Made while it is sent: a download that breaks off starts anew.',
+      select: { id: true, result: true, operation: true, createdAt: true },
+      args: { expiresIn: t.arg.int({ defaultValue: defaultUrlSeconds, description: expiresInSentence }) },
+      resolve: async (job, { expiresIn }, { app, viewer }) => {
+        const expiresInSeconds = checkExpiresIn(expiresIn ?? defaultUrlSeconds);
+        const outputs = await findOutputs(app, viewer, job);
+        if (outputs.length === 0) return null;
+        return signArchive(app, outputs.map(({ id }) => id), { name: `${job.operation}-${job.createdAt.toISOString().slice(0, 10)}`, expiresInSeconds });
       },
     }),
     failure: t.field({
