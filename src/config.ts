@@ -76,6 +76,9 @@ export const settings = {
   AZURE_VISION_KEY: secret.optional().describe('One of the two keys of that resource.'),
   PROVIDER_TIMEOUT: duration.prefault('30s').describe('A provider that has not answered a call after this long is given up.'),
 
+  FAL_KEY: secret.optional().describe('A key of fal.ai, for every operation that can run there.'),
+  FAL_QUEUE_URL: url.prefault('https://queue.fal.run').describe('Where fal\'s queue is.'),
+
   U2NET_MODEL_PATH: z.string().optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
 
   JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process runs at a time.'),

@@ -79,11 +79,13 @@ export class ProviderError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly deferMs: number | undefined;
   readonly hint: string | undefined;
+  /** The HTTP status of the provider's answer, where there was one. */
+  readonly status: number | undefined;
 
   constructor(
     code: FailureCode,
     message: string,
-    options: { retryable: boolean; retryAfterMs?: number; deferMs?: number; hint?: string; cause?: unknown },
+    options: { retryable: boolean; retryAfterMs?: number; deferMs?: number; hint?: string; status?: number; cause?: unknown },
   ) {
     super(message, { cause: options.cause });
     this.name = 'ProviderError';
@@ -92,5 +94,11 @@ export class ProviderError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.deferMs = options.deferMs;
     this.hint = options.hint;
+    this.status = options.status;
   }
+}
+
+/** The reason of an abort after which the job goes on elsewhere: what a provider has begun outside, and has noted, is left as it is. */
+export class HandedOver extends Error {
+  override name = 'HandedOver';
 }

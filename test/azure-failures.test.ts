@@ -5,27 +5,21 @@ import { auto } from '../src/operations/analyze/providers/auto.ts';
 import { azureVision } from '../src/operations/analyze/providers/azure-vision.ts';
 import { azure, describeBy, failureOf, http, useAzure } from './fixtures/azure-run.ts';
 import { documentedError, startAzure, type Turn } from './fixtures/azure-server.ts';
+import { commonFailures } from './fixtures/vendor-failures.ts';
 import { until } from './until.ts';
 
 useAzure({ outageMs: 400 });
 
 describe('a failure of Azure says whether another try is worth it', () => {
-  const html: Turn = { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Sign in to the hotel network</html>' };
   const cases: [string, Turn, Partial<ProviderError>][] = [
+    ...commonFailures({ hint: 'AZURE_VISION_ENDPOINT' }),
     ['a wrong key (401)', documentedError(401), { code: 'PROVIDER_AUTH', retryable: false, hint: expect.stringContaining('AZURE_VISION_KEY') }],
     ['a forbidden key (403)', { status: 403, body: { error: { code: '403', message: 'Out of call volume quota.' } } }, { code: 'PROVIDER_AUTH', retryable: false, message: expect.stringContaining('Out of call volume') }],
     ['bytes that are no image', documentedError(400, 'InvalidImageFormat'), { code: 'PROVIDER_REFUSED', retryable: false, message: expect.stringContaining('InvalidImageFormat, Input data is not a valid image.') }],
     ['too large an image', documentedError(400, 'InvalidImageSize'), { code: 'PROVIDER_REFUSED', retryable: false, message: expect.stringContaining('too large') }],
     ['an older shape of error', { status: 400, body: { code: 'NotSupportedImage', message: 'Not supported.' } }, { code: 'PROVIDER_REFUSED', message: expect.stringContaining('NotSupportedImage') }],
-    ['a fault (500)', documentedError(500), { code: 'PROVIDER_ERROR', retryable: true }],
-    ['an overload (503)', { status: 503, headers: { 'Retry-After': '7' }, body: 'busy' }, { code: 'PROVIDER_ERROR', retryable: true, retryAfterMs: 7_000 }],
     ['a pause in seconds (429)', documentedError(429), { code: 'PROVIDER_RATE_LIMITED', retryable: true, retryAfterMs: 2_000, message: expect.stringContaining('exceeded call rate limit') }],
-    ['a page instead of an answer', html, { code: 'PROVIDER_ERROR', retryable: true, hint: expect.stringContaining('AZURE_VISION_ENDPOINT') }],
-    ['broken JSON', { status: 200, body: '{"categories": [' }, { code: 'PROVIDER_ERROR', retryable: true }],
-    ['JSON of another shape', { status: 200, body: { metadata: { width: 'wide' } } }, { code: 'PROVIDER_ERROR', retryable: true }],
     ['a list where an object should be', { status: 200, body: { tags: { name: 'no list' }, metadata: { width: 1, height: 1 } } }, { code: 'PROVIDER_ERROR', retryable: true }],
-    ['an endless answer', { status: 200, body: ' '.repeat(10_000_001) }, { code: 'PROVIDER_ERROR', message: expect.stringContaining('10 MB') }],
-    ['a dropped connection', 'drop', { code: 'PROVIDER_ERROR', retryable: true }],
   ];
   test.each(cases)('%s', async (_name, turn, expected) => {
     azure.next('analyze', turn);

@@ -184,14 +184,14 @@ function failureOf({ provider, hint }: Account, { status, headers }: Response, t
   const { code, message } = explanation(text);
   const told = message ? `: ${code && !/^\d+$/.test(code) ? `${code}, ` : ''}${message}` : '';
   const retryAfterMs = parseRetryAfter(headers.get('retry-after'), Date.now());
-  if (status === 401 || status === 403) return new ProviderError('PROVIDER_AUTH', `${provider} refused our key (${status})${told}`, { retryable: false, hint });
+  if (status === 401 || status === 403) return new ProviderError('PROVIDER_AUTH', `${provider} refused our key (${status})${told}`, { retryable: false, hint, status });
   // An account without credit answers with the same status as a busy one, and no pause helps it.
-  if (status === 429 && code === 'insufficient_quota') return new ProviderError('PROVIDER_AUTH', `${provider} refused our account (429)${told}`, { retryable: false, hint: 'Look after the plan and the credit of the account' });
-  if (status === 429) return new ProviderError('PROVIDER_RATE_LIMITED', `${provider} has had too many calls (429)${told}`, { retryable: true, retryAfterMs: retryAfterMs ?? defaultPauseMs, hint: 'Wait, or raise the limits of the account' });
-  if (status === 408) return new ProviderError('PROVIDER_TIMEOUT', `${provider} gave up on our request (408)${told}`, { retryable: true });
-  if (status >= 500) return new ProviderError('PROVIDER_ERROR', `${provider} failed (${status})${told}`, { retryable: true, retryAfterMs });
-  if (status >= 400) return new ProviderError('PROVIDER_REFUSED', `${provider} refused the request (${status})${told}`, { retryable: false });
-  return new ProviderError('PROVIDER_ERROR', `Expected an answer of ${provider} but received a redirect (${status})`, { retryable: false, hint });
+  if (status === 429 && code === 'insufficient_quota') return new ProviderError('PROVIDER_AUTH', `${provider} refused our account (429)${told}`, { retryable: false, hint: 'Look after the plan and the credit of the account', status });
+  if (status === 429) return new ProviderError('PROVIDER_RATE_LIMITED', `${provider} has had too many calls (429)${told}`, { retryable: true, retryAfterMs: retryAfterMs ?? defaultPauseMs, hint: 'Wait, or raise the limits of the account', status });
+  if (status === 408) return new ProviderError('PROVIDER_TIMEOUT', `${provider} gave up on our request (408)${told}`, { retryable: true, status });
+  if (status >= 500) return new ProviderError('PROVIDER_ERROR', `${provider} failed (${status})${told}`, { retryable: true, retryAfterMs, status });
+  if (status >= 400) return new ProviderError('PROVIDER_REFUSED', `${provider} refused the request (${status})${told}`, { retryable: false, status });
+  return new ProviderError('PROVIDER_ERROR', `Expected an answer of ${provider} but received a redirect (${status})`, { retryable: false, hint, status });
 }
 
 const name = z.union([z.string(), z.number()]).nullish().transform((code) => (code == null ? undefined : String(code)));

@@ -1,5 +1,5 @@
 import type { App } from '../app.ts';
-import { ProviderError } from '../errors.ts';
+import { HandedOver, ProviderError } from '../errors.ts';
 import { cancelTopic } from './announce.ts';
 import { within } from '../within.ts';
 import { heartbeat, type ClaimedJob } from './transitions.ts';
@@ -48,7 +48,7 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
         const answer = await within(heartbeat(db, job, config.JOB_LEASE), config.JOB_LEASE, () => new Error('The database did not answer for a whole lease'));
         lastBeat = performance.now();
         clearTimeout(untilDeadline);
-        if (!answer) stop('LEASE_LOST', new Error('The lease was lost'));
+        if (!answer) stop('LEASE_LOST', new HandedOver('The lease was lost'));
         else if (answer.cancelRequested) stop('CANCEL', new Error('Cancelled'));
         else if (answer.deadlineInMs === null) return;
         else if (answer.deadlineInMs > 0) untilDeadline = setTimeout(beat, answer.deadlineInMs);
@@ -56,7 +56,7 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
       } catch (error) {
         // A database that is away for a moment costs nothing; one that is away for a whole lease costs the job.
         log.warn({ jobId: job.id, err: error }, 'A heartbeat failed');
-        if (performance.now() - lastBeat >= config.JOB_LEASE) stop('LEASE_LOST', new Error('The lease ran out without a heartbeat'));
+        if (performance.now() - lastBeat >= config.JOB_LEASE) stop('LEASE_LOST', new HandedOver('The lease ran out without a heartbeat'));
       }
     });
   };
@@ -69,7 +69,7 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
       stop('TIMED_OUT', new ProviderError('TIMED_OUT', `The work took longer than ${minutes(config.JOB_TIMEOUT)}`, { retryable: false, hint: 'Send smaller input, or raise JOB_TIMEOUT' }), config.JOB_HARD_TIMEOUT - config.JOB_TIMEOUT);
     }, config.JOB_TIMEOUT),
   );
-  const onStop = () => stop('STOP', new Error('This process is stopping'));
+  const onStop = () => stop('STOP', new HandedOver('This process is stopping'));
   if (stopping.aborted) onStop();
   else stopping.addEventListener('abort', onStop, { once: true });
 
@@ -77,7 +77,7 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
     signal: controller.signal,
     givenUp,
     reason: () => reason,
-    leaseLost: () => stop('LEASE_LOST', new Error('The lease was lost')),
+    leaseLost: () => stop('LEASE_LOST', new HandedOver('The lease was lost')),
     async end() {
       clearInterval(beats);
       timers.forEach(clearTimeout);
