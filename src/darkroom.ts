@@ -1,4 +1,5 @@
 import { authenticate } from './access/authenticate.ts';
+import { mustAllow } from './access/viewer.ts';
 import { openApp, type App, type OwnParts } from './app.ts';
 import { serveArchives } from './assets/serve-archives.ts';
 import { serveFiles } from './assets/serve.ts';
@@ -6,6 +7,7 @@ import { openRenditions } from './assets/serve-renditions.ts';
 import { startSweeper } from './assets/sweep.ts';
 import type { Config } from './config.ts';
 import type { Context } from './graphql/builder.ts';
+import { requiredScopes } from './graphql/required-scopes.ts';
 import { schema } from './graphql/schema.ts';
 import { startServer, type Health, type Route, type RunningServer } from './graphql/server.ts';
 import { startReconciler } from './jobs/reconcile.ts';
@@ -58,6 +60,7 @@ async function listen(app: App, routes: Route[]): Promise<RunningServer> {
     log,
     schema,
     context: async ({ authorization, requestId }) => ({ app, requestId, viewer: await authenticate(config, authorization) }),
+    admit: ({ schema, document, operationName }, { viewer }) => mustAllow(viewer, requiredScopes(schema, document, operationName)),
     expiresAt: ({ viewer }) => viewer.expiresAt,
     routes,
     health: () => checkHealth(app),

@@ -30,6 +30,7 @@ export type ErrorCode = keyof typeof errorCodes;
 
 const httpStatus: Partial<Record<ErrorCode, number>> = {
   UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
   TOO_LARGE: 413,
   RATE_LIMITED: 429,
 };

@@ -10,8 +10,8 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((na
 /** From left to right: a file imports only from its own place or from places further right. The first pattern that fits counts. */
 const places: [string, RegExp][] = [
   ['start', /^(main|darkroom)\.ts$/],
-  ['ground', /^(config|errors|log|within|sizes|keyset)\.ts$|^access\/viewer\.ts$/],
-  ['builder', /^graphql\/(builder|multipart|errors)\.ts$/],
+  ['ground', /^(config|errors|log|within|sizes|keyset)\.ts$|^access\/(viewer|scopes)\.ts$/],
+  ['builder', /^graphql\/(builder|multipart|errors|scope-plugin)\.ts$/],
   ['graphql', /^graphql\//],
   ['app', /^app\.ts$/],
   ['operation schema', /^operations\/[^/]+\/schema\.ts$/],

@@ -7,6 +7,7 @@ import { checkExpiresIn, defaultUrlSeconds, expiresInSentence, Image, SignedUrl 
 builder.queryField('archive', (t) =>
   t.field({
     type: SignedUrl,
+    scope: 'images:read',
     description: `Files as one zip, for "download selected": 1 to ${maxArchived} of the viewer's, as they are stored. It is made while it is sent: the first byte comes at once, and a download that breaks off starts anew. Where an id is not there it is an error, so that no archive is short without a word.`,
     args: {
       ids: t.arg.globalIDList({ required: true, for: [Image, Model3D, AudioClip], description: 'Of images, 3D models and recordings.' }),

@@ -5,6 +5,7 @@ import { AssetRef } from './schema.ts';
 export const AudioClip = builder.prismaNode('Asset', {
   variant: 'AudioClip',
   description: 'A recording.',
+  scope: 'images:read',
   select: { id: true, kind: true },
   interfaces: [AssetRef],
   nullable: true,

@@ -7,6 +7,7 @@ const Model3DFormat = builder.enumType('Model3DFormat', { values: { GLB: { descr
 export const Model3D = builder.prismaNode('Asset', {
   variant: 'Model3D',
   description: 'A 3D model.',
+  scope: 'images:read',
   select: { id: true, kind: true },
   interfaces: [AssetRef],
   nullable: true,

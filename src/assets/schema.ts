@@ -17,6 +17,7 @@ export function checkExpiresIn(seconds: number): number {
 }
 
 export const SignedUrl = builder.objectRef<{ url: string; expiresAt: Date }>('SignedUrl').implement({
+  scope: 'images:read',
   description: 'A URL that works without a credential until it expires. Whoever holds it can read the file.',
   fields: (t) => ({
     url: t.expose('url', { type: 'URL' }),
@@ -30,6 +31,7 @@ const typenames: Record<AssetKind, string> = { IMAGE: 'Image', MODEL_3D: 'Model3
 export const AssetRef = builder.prismaInterface('Asset', {
   name: 'Asset',
   description: 'A stored file.',
+  scope: 'images:read',
   interfaces: () => [builder.nodeInterfaceRef()],
   resolveType: ({ kind }) => typenames[kind],
   select: { id: true, kind: true },
@@ -101,6 +103,7 @@ const Placeholder = builder.objectRef<{ thumbHash: string; dominantColor: string
 export const Image = builder.prismaNode('Asset', {
   variant: 'Image',
   description: 'A picture.',
+  scope: 'images:read',
   // Only the columns that are asked for: whole rows, metadata and all, cost a list twice the time.
   select: { id: true, kind: true },
   interfaces: [AssetRef],
@@ -148,6 +151,7 @@ export const Image = builder.prismaNode('Asset', {
 builder.queryField('image', (t) =>
   t.prismaField({
     type: Image,
+    scope: 'images:read',
     nullable: true,
     description: 'One picture of the viewer; null when there is none with this id.',
     args: { id: t.arg.globalID({ required: true, for: Image }) },
@@ -168,6 +172,7 @@ const ImageUpdate = builder.inputType('ImageUpdate', {
 builder.mutationField('updateImage', (t) =>
   t.prismaField({
     type: Image,
+    scope: 'images:write',
     description: 'Changes what the viewer says about a picture. Search knows it at once.',
     args: { id: t.arg.globalID({ required: true, for: Image }), input: t.arg({ type: ImageUpdate, required: true }) },
     resolve: async (query, _root, { id, input }, { app, viewer }) => {

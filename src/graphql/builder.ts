@@ -8,6 +8,7 @@ import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
 import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
 import { SpooledFile } from './multipart.ts';
+import ScopePlugin from './scope-plugin.ts';
 
 /** What every resolver gets: the program, who is asking, and the id that finds this request in the log. */
 export interface Context {
@@ -32,7 +33,7 @@ export const builder = new SchemaBuilder<{
     Cursor: { Input: string; Output: string };
   };
 }>({
-  plugins: [RelayPlugin, PrismaPlugin],
+  plugins: [ScopePlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   prisma: { client: ({ app }) => app.db, dmmf: getDatamodel(), onUnusedQuery: null },
   relay: {
@@ -47,8 +48,8 @@ export const builder = new SchemaBuilder<{
     nodesOnConnection: { description: 'The nodes of this page, without their edges.' },
     pageInfoTypeOptions: { description: 'Where this page stands among the others.' },
     nodeTypeOptions: { description: 'Anything with an id of its own.' },
-    nodeQueryOptions: { description: 'The viewer\'s thing with this id; null when there is none.', nullable: true },
-    nodesQueryOptions: { description: 'The viewer\'s things with these ids, in this order; null where there is none.' },
+    nodeQueryOptions: { scope: null, description: 'The viewer\'s thing with this id; null when there is none.', nullable: true },
+    nodesQueryOptions: { scope: null, description: 'The viewer\'s things with these ids, in this order; null where there is none.' },
     edgesFieldOptions: { nullable: false },
     nodeFieldOptions: { nullable: false },
   },

@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import { createGraphiql } from './graphiql.ts';
 import { createGuard, maxJsonBytes, requestIdOf, watchBody } from './guard.ts';
 import { acceptSockets } from './websocket.ts';
-import { createGraphql, emptySpool, type Visit } from './yoga.ts';
+import { createGraphql, emptySpool, type Admit, type Visit } from './yoga.ts';
 
 /** What a request, or a socket at its start, says about who is asking. */
 export interface Credentials {
@@ -32,6 +32,7 @@ export interface ServerOptions<Context extends object> {
   schema: GraphQLSchema;
   /** Called once per HTTP request and once per socket; throws `UserError` UNAUTHENTICATED for a credential that is not good. */
   context: (credentials: Credentials) => Promise<Context>;
+  admit?: Admit<Context>;
   /** When the credential behind a context runs out; its subscriptions end then. */
   expiresAt?: (context: Context) => Date | undefined;
   /** Tried in order before anything else. */
@@ -50,12 +51,12 @@ export interface RunningServer {
 
 /** Opens the front door: GraphQL over HTTP, SSE and WebSocket at `/graphql`, GraphiQL, health, and the routes given. */
 export async function startServer<Context extends object>(options: ServerOptions<Context>): Promise<RunningServer> {
-  const { config, log, schema, context, expiresAt, routes = [], health = async () => ({}) } = options;
+  const { config, log, schema, context, admit = () => {}, expiresAt, routes = [], health = async () => ({}) } = options;
   const wait = { ...patience, ...options.timeouts };
   const guard = createGuard(config);
   const spool = join(config.DATA_DIR, 'spool', 'requests');
   await emptySpool(spool);
-  const graphql = createGraphql<Context>(schema, log, spool, { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes });
+  const graphql = createGraphql<Context>(schema, log, spool, { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes }, admit);
   const graphiql = config.GRAPHIQL ? createGraphiql({ needsToken: Boolean(config.JWT_SECRET) }) : undefined;
   const streams = new Set<ServerResponse>();
   let isStopping = false;

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { execute, parse, subscribe, type GraphQLSchema } from 'graphql';
+import { execute, GraphQLError, parse, subscribe, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { createLRUCache, createYoga, isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { Log } from '../log.ts';
 import { presentResult, refusal } from './errors.ts';
@@ -29,8 +29,11 @@ export interface ServerContext<Context> {
   visit: Visit<Context>;
 }
 
+/** Asked before anything of an operation runs, over HTTP, SSE and sockets alike; throws `UserError` to refuse it as a whole. */
+export type Admit<Context> = (operation: ExecutionArgs, context: Context) => void | Promise<void>;
+
 /** GraphQL itself: the same parser, rules, executor and error sentences for HTTP, SSE and sockets. */
-export function createGraphql<Context extends object>(schema: GraphQLSchema, log: Log, spool: string, limits: MultipartLimits) {
+export function createGraphql<Context extends object>(schema: GraphQLSchema, log: Log, spool: string, limits: MultipartLimits, admit: Admit<Context>) {
   return createYoga<ServerContext<Context>, Context>({
     schema,
     context: ({ visit }) => visit.viewerContext(),
@@ -44,7 +47,7 @@ export function createGraphql<Context extends object>(schema: GraphQLSchema, log
     // Its counting stream costs a third of every request; `bodyFault` asks Content-Length, to which Node's parser holds the client.
     maxRequestBodySize: false,
     parserAndValidationCache: { documentCache: createLRUCache({ max: cachedDocuments }), errorCache: createLRUCache({ max: cachedDocuments }) },
-    plugins: [useReferenceExecutor, useFrontDoor(spool, limits), useParserLimits(), usePresentedErrors(log), useSpoolRemoval(log)],
+    plugins: [useReferenceExecutor, useAdmission(admit), useFrontDoor(spool, limits), useParserLimits(), usePresentedErrors(log), useSpoolRemoval(log)],
   });
 }
 
@@ -53,6 +56,21 @@ const useReferenceExecutor: Plugin = {
   onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
   onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
 };
+
+function useAdmission<Context>(admit: Admit<Context>): Plugin {
+  const ask = async (args: ExecutionArgs, refuse: (result: ExecutionResult) => void) => {
+    try {
+      await admit(args, args.contextValue as Context);
+    } catch (error) {
+      if (!(error instanceof GraphQLError)) throw error;
+      refuse({ errors: [error] });
+    }
+  };
+  return {
+    onExecute: ({ args, setResultAndStopExecution }) => ask(args, setResultAndStopExecution),
+    onSubscribe: ({ args, setResultAndStopExecution }) => ask(args, setResultAndStopExecution),
+  };
+}
 
 type FrontDoorPlugin = Plugin<object, ServerContext<object>>;
 

@@ -73,6 +73,7 @@ const nodePath = { path: ['edges', 'node'] };
 builder.queryFields((t) => ({
   job: t.prismaField({
     type: Job,
+    scope: 'jobs:read',
     nullable: true,
     description: 'One job of the viewer; null when there is none with this id.',
     args: { id: t.arg.globalID({ required: true, for: Job }) },
@@ -80,6 +81,7 @@ builder.queryFields((t) => ({
   }),
   jobs: t.field({
     type: JobConnection,
+    scope: 'jobs:read',
     description: 'The viewer\'s jobs, the newest first.',
     args: { filter: t.arg({ type: JobFilter }), ...t.arg.connectionArgs() },
     resolve: (_root, { filter, ...args }, context, info) => jobPage(args, context, jobsWhere(context.viewer.id, filter), queryFromInfo({ context, info, ...nodePath })) as never,
@@ -89,6 +91,7 @@ builder.queryFields((t) => ({
 builder.prismaObjectField(Image, 'jobs', (t) =>
   t.field({
     type: JobConnection,
+    scope: 'jobs:read',
     description: 'Jobs that have this image as an input, the newest first.',
     select: { id: true },
     args: { filter: t.arg({ type: JobFilter }), ...t.arg.connectionArgs() },
@@ -155,12 +158,14 @@ export async function startEach(ids: readonly { id: string; typename: string }[]
 builder.mutationFields((t) => ({
   cancelJob: t.field({
     type: CancelJobPayload,
+    scope: 'jobs:write',
     description: 'Stops a job, whether it waits or runs.',
     args: { id: t.arg.globalID({ required: true, for: Job }) },
     resolve: async (_root, { id }, { app, viewer }) => ({ id: rowId(id), outcome: await cancelJob(app, viewer, rowId(id)) }),
   }),
   retryJobs: t.field({
     type: StartJobsPayload,
+    scope: 'jobs:write',
     description: 'Runs failed or cancelled jobs again, each as a new job with `retryOf`. At most 100 at a time.',
     args: { ids: t.arg.globalIDList({ required: true, for: Job }) },
     resolve: (_root, { ids }, { app, viewer }) => {

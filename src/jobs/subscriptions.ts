@@ -28,6 +28,7 @@ const JobEvent = builder.objectRef<JobEventRow>('JobEvent').implement({
 builder.subscriptionFields((t) => ({
   job: t.field({
     type: Job,
+    scope: 'jobs:read',
     description: 'The job as it is now, then each time it has changed; ends after its end was sent. A reconnect misses nothing: it begins with the state of that moment.',
     args: { id: t.arg.globalID({ required: true, for: Job }) },
     subscribe: (_root, { id }, { app, viewer }) => watchJob(app, viewer, rowId(id)),
@@ -35,6 +36,7 @@ builder.subscriptionFields((t) => ({
   }),
   jobs: t.field({
     type: Job,
+    scope: 'jobs:read',
     description: 'Every unfinished job of the viewer as it is now, then every job of the viewer each time it has changed.',
     args: { filter: t.arg({ type: JobFilter }) },
     subscribe: (_root, { filter }, { app, viewer }) => watchJobs(app, viewer, jobsWhere(viewer.id, filter)),
@@ -42,6 +44,7 @@ builder.subscriptionFields((t) => ({
   }),
   jobEvents: t.field({
     type: JobEvent,
+    scope: 'jobs:read',
     description:
       'Every single event, in order, none missing and none twice: first those after the cursor `after`, then live. Without `after`: the whole history of `jobIds`, or without these what happens from now on. With `jobIds` it ends when all of them have ended.',
     args: {

@@ -40,5 +40,5 @@ export const OperationRef = builder.objectRef<Operation>('Operation').implement(
 });
 
 builder.queryField('operations', (t) =>
-  t.field({ type: [OperationRef], description: 'What this server can do, and why not.', resolve: () => [...operations] }),
+  t.field({ type: [OperationRef], scope: null, description: 'What this server can do, and why not.', resolve: () => [...operations] }),
 );

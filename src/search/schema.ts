@@ -120,12 +120,14 @@ const listArgs = { filter: builder.args((t) => ({ filter: t.field({ type: ImageF
 builder.queryFields((t) => ({
   images: t.field({
     type: ImageConnection,
+    scope: 'images:read',
     description: 'The viewer\'s images, the newest first unless `orderBy` says otherwise.',
     args: { ...listArgs, ...t.arg.connectionArgs() },
     resolve: (_root, { filter, orderBy, ...args }, context, info) => imagePage(args, { filter, order: orderBy ?? 'NEWEST' }, context, info) as never,
   }),
   searchImages: t.field({
     type: ImageSearchConnection,
+    scope: 'images:read',
     description: 'Images by words (title, caption, tags, text, file name), facts and colour.',
     args: {
       query: t.arg.string({ description: 'All words must occur; "quoted phrases", or and -not work. The last word also matches as a beginning. English endings do not matter.' }),

@@ -83,6 +83,7 @@ const SimilarToInput = builder.inputType('SimilarToInput', {
 builder.queryField('similarImages', (t) =>
   t.field({
     type: SimilarImageConnection,
+    scope: 'images:read',
     description: 'The viewer\'s images that look like one of them, or like an uploaded file that is not stored.',
     args: { to: t.arg({ type: SimilarToInput, required: true }), ...similarArgs },
     resolve: async (_root, { to, ...args }, context, info) => {
@@ -151,6 +152,7 @@ const DuplicateGroupConnection = builder.connectionObject(
 builder.queryField('duplicateGroups', (t) =>
   t.field({
     type: DuplicateGroupConnection,
+    scope: 'images:read',
     description: 'Groups of near-duplicates among the viewer\'s images, in the order of their oldest image.',
     args: { first: similarArgs.first, after: similarArgs.after },
     resolve: async (_root, args, { app, viewer }) => {

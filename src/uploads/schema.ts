@@ -81,6 +81,7 @@ const UploadImagesPayload = builder.objectRef<(Stored | Refused)[]>('UploadImage
 builder.mutationField('uploadImages', (t) =>
   t.field({
     type: UploadImagesPayload,
+    scope: 'images:write',
     description: 'Stores pictures, as a multipart request. One bad file does not spoil the others. See `uploadLimits`.',
     args: { files: t.arg({ type: ['File'], required: true }), options: t.arg({ type: UploadOptions }) },
     resolve: async (_root, { files, options }, { app, viewer }) => {
@@ -117,6 +118,7 @@ const DeleteImagesPayload = builder.objectRef<{ deletedIds: string[]; missing: n
 builder.mutationField('deleteImages', (t) =>
   t.field({
     type: DeleteImagesPayload,
+    scope: 'images:write',
     description: 'Deletes images, what is known of them and their bytes. Their unfinished jobs are cancelled. At most 100 at a time.',
     args: { ids: t.arg.globalIDList({ required: true, for: Image }) },
     resolve: async (_root, { ids }, { app, viewer }) => {
@@ -142,4 +144,4 @@ const UploadLimits = builder.objectRef<object>('UploadLimits').implement({
     formats: t.field({ type: [ImageFormatEnum], description: 'Told by the bytes, not by the name. HEIC needs an optional decoder.', resolve: () => Object.keys(imageFormats) as ImageFormat[] }),
   }),
 });
-builder.queryField('uploadLimits', (t) => t.field({ type: UploadLimits, description: 'What an upload may be on this server.', resolve: () => ({}) }));
+builder.queryField('uploadLimits', (t) => t.field({ type: UploadLimits, scope: null, description: 'What an upload may be on this server.', resolve: () => ({}) }));

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { tokenViewer } from '../../src/access/viewer.ts';
 import { deleteAssets } from '../../src/assets/delete.ts';
 import { startJob } from '../../src/jobs/start.ts';
 import { getOperation } from '../../src/operations/index.ts';
@@ -95,7 +96,7 @@ test('ten requests with one idempotency key at once make one job; the key is goo
   expect(started[0].id).not.toBe(one!.jobId);
   // Over HTTP they come one after another by a hair; here they really meet.
   const options = { idempotencyKey: randomUUID(), useCache: false };
-  const viewer = { id: client.viewer, kind: 'USER' as const };
+  const viewer = tokenViewer(client.viewer);
   const met = await Promise.all(Array.from({ length: 10 }, () => startJob(darkroom.app, viewer, { operation: getOperation('analyze'), inputIds: [rowIdOf(one!.imageId)], parameters: {}, options })));
   expect(new Set(met.map(({ id }) => id)).size).toBe(1);
   expect(await jobs.analyze(other!.imageId, { idempotencyKey })).toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
@@ -198,7 +199,7 @@ test('a job whose input was deleted before it began is cancelled, not failed', a
   const assetId = rowIdOf(image!.imageId);
   // Between "cancel its jobs" and "delete it" another request starts one.
   const { id } = await createJob(darkroom.app.db, { ownerId: client.viewer, runAfter: new Date(Date.now() + 500), inputs: { create: { assetId, position: 0 } } });
-  await deleteAssets(darkroom.app, { id: client.viewer, kind: 'USER' }, [assetId]);
+  await deleteAssets(darkroom.app, tokenViewer(client.viewer), [assetId]);
   await until('the job to end', async () => (await darkroom.app.db.job.findUniqueOrThrow({ where: { id } })).status === 'CANCELLED');
 });
 

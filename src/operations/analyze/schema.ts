@@ -108,6 +108,7 @@ const Unavailable = builder.objectRef<{ feature: string; reason: string }>('Unav
 const factsOf = (analysis: { facts: unknown }) => analysis.facts as AnalysisFacts;
 
 export const Analysis = builder.prismaObject('Analysis', {
+  scope: 'images:read',
   description: 'What is known of a picture. Colours, quality and codes are measured from the pixels; words come from the provider. What the provider cannot do is in `unavailable`.',
   fields: (t) => {
     const facts = { select: { facts: true } } as const;
@@ -157,6 +158,7 @@ export const AnalyzeResultRef = builder.objectRef<{ jobId: string }>('AnalyzeRes
 builder.mutationField('analyzeImages', (t) =>
   t.field({
     type: StartJobsPayload,
+    scope: 'jobs:write',
     description: 'Analyses images (again). Uploads do this by themselves. At most 100 at a time.',
     args: { imageIds: t.arg.globalIDList({ required: true, for: Image }), options: t.arg({ type: JobOptions }) },
     resolve: (_root, { imageIds, options }, { app, viewer }) => {

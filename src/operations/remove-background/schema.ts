@@ -103,6 +103,7 @@ async function prepare(app: App, viewer: Viewer, input: CutOutWish | null | unde
 builder.mutationFields((t) => ({
   removeBackground: t.prismaField({
     type: Job,
+    scope: 'jobs:write',
     description: 'Cuts the subject out of a picture. The files become images of the viewer, and are in `outputs` and `result` of the job. A picture without a subject fails with NO_SUBJECT.',
     args: { imageId: t.arg.globalID({ required: true, for: Image }), input: t.arg({ type: RemoveBackgroundInput }), options: t.arg({ type: JobOptions }) },
     resolve: async (query, _root, { imageId, input, options }, { app, viewer }) => {
@@ -113,6 +114,7 @@ builder.mutationFields((t) => ({
   }),
   removeBackgrounds: t.field({
     type: StartJobsPayload,
+    scope: 'jobs:write',
     description: 'As `removeBackground`, one job for each image. At most 100 at a time.',
     args: { imageIds: t.arg.globalIDList({ required: true, for: Image }), input: t.arg({ type: RemoveBackgroundInput }), options: t.arg({ type: JobOptions }) },
     resolve: async (_root, { imageIds, input, options }, { app, viewer }) => {
