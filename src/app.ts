@@ -12,7 +12,9 @@ import type { Log } from './log.ts';
 import { beeQueue } from './queue/bee.ts';
 import { memoryQueue } from './queue/memory.ts';
 import type { Queue } from './queue/queue.ts';
+import { memoryRates, redisRates, type Rates } from './rates.ts';
 import { openRedis } from './redis.ts';
+import { memorySeats, redisSeats, type Seats } from './seats.ts';
 import { diskStorage } from './storage/disk.ts';
 import { readSigningSecret, signPath } from './storage/signature.ts';
 import type { S3Settings } from './storage/s3.ts';
@@ -27,6 +29,8 @@ export interface App {
   storage: Storage;
   queue: Queue;
   events: Events;
+  rates: Rates;
+  seats: Seats;
   compute: Compute;
   /** The URL of a path of this server, with a signature that its route verifies. */
   signUrl: (pathAndQuery: string) => string;
@@ -59,11 +63,13 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string,
     const storage = keep(s3 ? await openS3(s3, log) : await diskStorage({ root: join(config.DATA_DIR, 'objects'), publicUrl, secret }));
     const redis = config.REDIS_URL ? keep(await openRedis(config.REDIS_URL, log)) : null;
     const events = keep(redis ? redisEvents(redis, config.REDIS_PREFIX, log) : memoryEvents(log));
+    const rates = redis ? redisRates(redis, config.REDIS_PREFIX, log) : memoryRates();
+    const seats = keep(redis ? redisSeats(redis, config.REDIS_PREFIX, log) : memorySeats());
     const queue = redis ? await beeQueue(redis, config.REDIS_PREFIX, log) : memoryQueue(log);
     opened.push(() => queue.close(1_000));
     const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log, tasksUrl }));
     const http = createHttp({ outward: createOutward(createGuard({ allowedHosts: config.OUTWARD_ALLOWED_HOSTS })) });
-    return { config, log, database, db: database.db, storage, queue, events, compute, signUrl: (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery), http, close };
+    return { config, log, database, db: database.db, storage, queue, events, rates, seats, compute, signUrl: (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery), http, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
@@ -16,6 +17,9 @@ function quantity(what: string, allowed: readonly (keyof typeof units)[]) {
 const duration = quantity('a duration', ['ms', 's', 'm', 'h']);
 const byteSize = quantity('a size', ['B', 'KB', 'MB', 'GB']);
 const count = z.string().regex(/^\d+$/, 'Expected a whole number').transform(Number);
+/** A limit that may be lifted: 0 and "none" are none. */
+const limit = z.string().regex(/^(\d+|none)$/, 'Expected a whole number or "none"').transform((text) => (text === 'none' ? 0 : Number(text)));
+const byteLimit = z.union([z.enum(['0', 'none']).transform(() => 0), byteSize], { error: (issue) => `Expected a size with a unit (B, KB, MB, GB) or "none" but received "${String(issue.input)}"` });
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 const url = z.string().refine(URL.canParse, 'Expected a URL');
 const sizes = z
@@ -56,6 +60,17 @@ export const settings = {
   JWT_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Viewers come with a JWT signed with this (HS256, claim "sub"). Without it: one local viewer, on loopback only.'),
   SIGNING_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Signs the URLs of stored files and renditions. Without it: made once and kept in DATA_DIR; API processes that do not share that folder need it.'),
   CORS_ORIGINS: z.string().prefault('').transform((text) => text.split(',').map((origin) => origin.trim()).filter(Boolean)).describe('Origins whose pages may call this API, separated by commas.'),
+  TRUSTED_PROXIES: z.string().prefault('').transform((text) => text.split(',').map((address) => address.trim()).filter(Boolean)).describe('Addresses or networks (10.0.0.0/8) of your proxies, separated by commas: what they write into X-Forwarded-For is believed. Without it everybody behind a proxy has the address of the proxy.'),
+
+  LIMIT_REQUESTS: limit.optional().describe('Requests of one viewer in a minute, operations on sockets among them. Here and below "none" is no limit. Without it: 100; none for the one local viewer.'),
+  LIMIT_COST: limit.optional().describe('Points that the queries of one viewer may cost in a minute; every answer tells in `extensions.cost` what it took. Without it: 20000; none for the one local viewer.'),
+  LIMIT_QUERY_COST: limit.optional().describe('Points that one query may cost. Without it: 5000; 50000 for the one local viewer.'),
+  LIMIT_UPLOADS: limit.optional().describe('Files that one viewer may upload in a day. Without it: 2000; none for the one local viewer.'),
+  LIMIT_STORED_BYTES: byteLimit.optional().describe('Bytes that the files of one viewer may have together. Without it: 10GB; none for the one local viewer.'),
+  LIMIT_JOBS: limit.optional().describe('Jobs of one viewer that wait or run at a time. Without it: 1000; none for the one local viewer.'),
+  LIMIT_RUNNING_JOBS: limit.prefault('none').describe('Jobs of one viewer that run at a time, of all workers together; the others wait. Workers share themselves out fairly without it.'),
+  LIMIT_SUBSCRIPTIONS: limit.optional().describe('Subscriptions of one viewer at a time, on all his sockets and streams together. Without it: 100; none for the one local viewer.'),
+  LIMIT_WRONG_TOKENS: limit.prefault('100').describe('Wrong tokens from one address in a minute; then it is refused until the minute is over.'),
 
   UPLOAD_MAX_FILES: count.prefault('25').describe('Files in one request at the most.'),
   UPLOAD_MAX_BYTES: byteSize.prefault('25MB').describe('Size of one file at the most.'),
@@ -132,6 +147,11 @@ function contradictions(config: Config): string[] {
   if (apart && !config.REDIS_URL) problems.push(`ROLE=${config.ROLE} needs REDIS_URL: without it API and worker cannot hear each other`);
   if (!config.JWT_SECRET && !['127.0.0.1', '::1', 'localhost'].includes(config.HOST)) {
     problems.push(`HOST=${config.HOST} needs JWT_SECRET: without it everybody who reaches this address is the one local viewer`);
+  }
+  for (const proxy of config.TRUSTED_PROXIES) {
+    const [address = '', length, ...rest] = proxy.split('/');
+    const bits = isIP(address) === 6 ? 128 : 32;
+    if (!isIP(address) || rest.length > 0 || (length !== undefined && !(/^\d+$/.test(length) && Number(length) <= bits))) problems.push(`TRUSTED_PROXIES: Expected addresses such as 10.0.0.7 and networks such as 10.0.0.0/8 but received "${proxy}"`);
   }
   if (config.JOB_HARD_TIMEOUT <= config.JOB_TIMEOUT) problems.push('JOB_HARD_TIMEOUT must be longer than JOB_TIMEOUT');
   if (config.UPLOAD_MIN_SIDE > config.UPLOAD_MAX_SIDE) problems.push('UPLOAD_MIN_SIDE must not be above UPLOAD_MAX_SIDE');

@@ -1,4 +1,6 @@
 import { authenticate } from './access/authenticate.ts';
+import { chargeOperation, chargeRequest } from './access/limits/charge.ts';
+import { watchDoor } from './access/limits/door.ts';
 import { mustAllow } from './access/viewer.ts';
 import { openApp, type App, type OwnParts } from './app.ts';
 import { serveArchives } from './assets/serve-archives.ts';
@@ -55,12 +57,15 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
 
 async function listen(app: App, routes: Route[]): Promise<RunningServer> {
   const { config, log } = app;
+  const door = watchDoor(app);
   return startServer<Context>({
     config,
     log,
     schema,
-    context: async ({ authorization, requestId }) => ({ app, requestId, viewer: await authenticate(config, authorization) }),
+    context: async ({ authorization, address, requestId }) => ({ app, requestId, viewer: await door.pass(address, authorization, () => authenticate(config, authorization)) }),
+    chargeRequest: ({ viewer }) => chargeRequest(app, viewer),
     admit: ({ schema, document, operationName }, { viewer }) => mustAllow(viewer, requiredScopes(schema, document, operationName)),
+    chargeOperation: ({ viewer }, operation) => chargeOperation(app, viewer, operation),
     expiresAt: ({ viewer }) => viewer.expiresAt,
     routes,
     health: () => checkHealth(app),

@@ -33,6 +33,7 @@ const httpStatus: Partial<Record<ErrorCode, number>> = {
   FORBIDDEN: 403,
   TOO_LARGE: 413,
   RATE_LIMITED: 429,
+  QUERY_TOO_COSTLY: 400,
 };
 
 /** The request is at fault: the message goes to the client word for word, so it says what was expected, what came and what helps. */
@@ -40,10 +41,12 @@ export class UserError extends GraphQLError {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown; retryAfterMs?: number } = {}) {
     const status = httpStatus[code];
+    const retryAfterSeconds = options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000));
+    const headers = retryAfterSeconds ? { 'retry-after': String(retryAfterSeconds) } : undefined;
     super(message, {
-      extensions: { code, ...(options.hint && { hint: options.hint }), ...(status && { http: { status } }) },
+      extensions: { code, ...(options.hint && { hint: options.hint }), ...(retryAfterSeconds && { retryAfterSeconds }), ...(status && { http: { status, ...(headers && { headers }) } }) },
       originalError: options.cause instanceof Error ? options.cause : undefined,
     });
     this.name = 'UserError';

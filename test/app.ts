@@ -35,6 +35,9 @@ export async function startTestApp(overrides: Record<string, string> = {}, parts
     JWT_SECRET: secret,
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
     JOB_RETRY_DELAY: '50ms',
+    // Tests ask as often as it takes; what limits do is in limits.test.ts.
+    LIMIT_REQUESTS: 'none',
+    LIMIT_COST: 'none',
     REDIS_PREFIX: `test-${randomUUID()}`,
     ...inject('settings'),
     ...(await newDatabase()),

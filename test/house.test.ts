@@ -10,7 +10,7 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((na
 /** From left to right: a file imports only from its own place or from places further right. The first pattern that fits counts. */
 const places: [string, RegExp][] = [
   ['start', /^(main|darkroom)\.ts$/],
-  ['ground', /^(config|errors|log|within|sizes|keyset)\.ts$|^access\/(viewer|scopes)\.ts$/],
+  ['ground', /^(config|errors|log|within|sizes|keyset)\.ts$|^access\/(viewer|scopes|limits\/limits)\.ts$/],
   ['builder', /^graphql\/(builder|multipart|errors|scope-plugin)\.ts$/],
   ['graphql', /^graphql\//],
   ['app', /^app\.ts$/],
@@ -21,7 +21,7 @@ const places: [string, RegExp][] = [
   ['operations', /^operations\//],
   ['assets', /^assets\//],
   ['connections', /^redis\.ts$/],
-  ['tools', /^(compute|storage|database|queue|http)\/|^events\.ts$/],
+  ['tools', /^(compute|storage|database|queue|http)\/|^(events|rates|seats)\.ts$/],
 ];
 const order = ['start', 'graphql', 'operation schema', 'features', 'jobs', 'operations', 'provider', 'assets', 'builder', 'app', 'tools', 'connections', 'ground'];
 
@@ -70,6 +70,7 @@ test('a provider sees no database, queue, storage or graph', () => {
 test('a vendor is known to one place', () => {
   const homes: [RegExp, RegExp][] = [
     [/^ioredis$/, /^redis\.ts$/],
+    [/^rate-limiter-flexible$/, /^rates\.ts$/],
     [/^bee-queue/, /^queue\/bee\.ts$/],
     [/^sharp$|^zxing-wasm|^thumbhash$|^culori/, /^compute\//],
     [/^minio$/, /^storage\/s3\.ts$/],

@@ -71,7 +71,7 @@ describe('errors', () => {
     const before = door.state.credentials.length;
     const { body } = await ask(door, '{ a: me b: me }', { headers: { authorization: 'Bearer anna', 'x-request-id': 'once' } });
     expect(body.data).toEqual({ a: 'anna', b: 'anna' });
-    expect(door.state.credentials.slice(before)).toEqual([{ authorization: 'Bearer anna', requestId: 'once', transport: 'http' }]);
+    expect(door.state.credentials.slice(before)).toEqual([{ authorization: 'Bearer anna', requestId: 'once', transport: 'http', address: '127.0.0.1' }]);
   });
 });
 

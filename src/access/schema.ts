@@ -22,7 +22,7 @@ const ScopeEnum = builder.enumType('Scope', {
   values: Object.fromEntries(allScopes.map((scope) => [scope.toUpperCase().replace(':', '_'), { value: scope, description: `\`${scope}\`: ${scopes[scope]}` }])) as Record<string, { value: Scope; description: string }>,
 });
 
-const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
+export const ViewerRef = builder.objectRef<Viewer>('Viewer').implement({
   description: 'Who is asking.',
   fields: (t) => ({
     id: t.id({ resolve: (viewer) => globalId('Viewer', viewer.id) }),

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { limitsOf } from '../access/limits/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Inspection } from '../compute/inspect.ts';
 import { Prisma, type Asset } from '../database/generated/client.ts';
 import { isUnreachable, withRetry } from '../database/retry.ts';
 import { imageFacts } from './image-facts.ts';
+import { holdRoom, mustHaveRoom } from './room.ts';
 import { cleanTags } from './tags.ts';
 import { indexWords } from './words.ts';
 
@@ -16,7 +18,7 @@ export async function findStoredUpload({ db }: Pick<App, 'db'>, viewer: Viewer, 
 
 /** Bytes first, then the row; if the row fails the bytes go. Two uploads of the same bytes at once make one image. */
 export async function createImage(
-  app: Pick<App, 'db' | 'storage'>,
+  app: Pick<App, 'db' | 'storage' | 'config'>,
   viewer: Viewer,
   file: { path: string; filename: string; byteSize: number; sha256: string },
   inspection: Inspection,
@@ -27,9 +29,12 @@ export async function createImage(
   const storageKey = `originals/${id}`;
   const tags = cleanTags(facts.tags ?? []);
 
+  const room = { limit: limitsOf(app.config, viewer).storedBytes, viewer, byteSize: file.byteSize };
+  await mustHaveRoom(db, room); // before the bytes travel, so that a full viewer costs little
   await storage.put(storageKey, createReadStream(file.path), { byteSize: file.byteSize, contentType: inspection.contentType });
   try {
     const insert = async (tx: Prisma.TransactionClient) => {
+      await holdRoom(tx, room);
       const asset = await tx.asset.create({
         data: {
           id,

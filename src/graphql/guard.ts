@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
+import { BlockList, isIP } from 'node:net';
 import type { GraphQLError } from 'graphql';
 import type { Config } from '../config.ts';
 import { refusal } from './errors.ts';
@@ -17,11 +18,22 @@ export function requestIdOf(request: IncomingMessage): string {
 }
 
 /** Who may come in, by the addresses that browsers put into requests. */
-export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS' | 'JWT_SECRET'>) {
+export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS' | 'JWT_SECRET' | 'TRUSTED_PROXIES'>) {
   const publicUrl = new URL(config.PUBLIC_URL);
   const localNames = ['localhost', '127.0.0.1', '[::1]', publicUrl.hostname];
 
+  const proxies = networks(config.TRUSTED_PROXIES);
+  const isProxy = (address: string) => isIP(address) > 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+
   return {
+    /** Who is at the other end: behind our proxies the last address that none of them has. */
+    addressOf(request: IncomingMessage): string {
+      const forwarded = String(request.headers['x-forwarded-for'] ?? '').split(',').map((address) => address.trim());
+      let address = plainAddress(request.socket.remoteAddress ?? '');
+      for (let next = forwarded.pop(); next && isProxy(address); next = forwarded.pop()) address = plainAddress(next);
+      return address;
+    },
+
     /**
      * Without credentials loopback is the only wall, and a foreign page gets over it by giving its own name our address
      * (DNS rebinding). Its name stays in the Host header.
@@ -56,6 +68,20 @@ export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS' |
       response.setHeader('access-control-max-age', '600');
     },
   };
+}
+
+/** IPv4 as a socket for both protocols tells it. */
+const plainAddress = (address: string) => address.replace(/^::ffff:(?=\d+\.)/i, '');
+
+function networks(texts: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const text of texts) {
+    const [address = '', length] = text.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (length === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(length), family);
+  }
+  return list;
 }
 
 /** Refuses a body by its headers, before a byte of it is read; undefined where there is nothing against it. */

@@ -1,4 +1,5 @@
 import '../access/schema.ts';
+import '../access/limits/schema.ts';
 import '../assets/archive-schema.ts';
 import '../assets/rendition-schema.ts';
 import '../assets/audio-schema.ts';

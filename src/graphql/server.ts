@@ -6,6 +6,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import { createGraphiql } from './graphiql.ts';
+import type { Charge } from './charging.ts';
 import { createGuard, maxJsonBytes, requestIdOf, watchBody } from './guard.ts';
 import { acceptSockets } from './websocket.ts';
 import { createGraphql, emptySpool, type Admit, type Visit } from './yoga.ts';
@@ -15,6 +16,8 @@ export interface Credentials {
   authorization: string | undefined;
   requestId: string;
   transport: 'http' | 'websocket';
+  /** Of the client, as far as it is known: behind a proxy that nobody trusts it is the proxy's. */
+  address: string;
 }
 
 /** Answers the request and says true, or leaves it alone and says false. */
@@ -33,6 +36,10 @@ export interface ServerOptions<Context extends object> {
   /** Called once per HTTP request and once per socket; throws `UserError` UNAUTHENTICATED for a credential that is not good. */
   context: (credentials: Credentials) => Promise<Context>;
   admit?: Admit<Context>;
+  /** Called for each request and each operation on a socket, before its text is read; throws what refuses it. */
+  chargeRequest?: (context: Context) => Promise<void>;
+  /** Called before an operation runs. */
+  chargeOperation?: Charge<Context>;
   /** When the credential behind a context runs out; its subscriptions end then. */
   expiresAt?: (context: Context) => Date | undefined;
   /** Tried in order before anything else. */
@@ -51,12 +58,12 @@ export interface RunningServer {
 
 /** Opens the front door: GraphQL over HTTP, SSE and WebSocket at `/graphql`, GraphiQL, health, and the routes given. */
 export async function startServer<Context extends object>(options: ServerOptions<Context>): Promise<RunningServer> {
-  const { config, log, schema, context, admit = () => {}, expiresAt, routes = [], health = async () => ({}) } = options;
+  const { config, log, schema, context, admit = () => {}, chargeRequest = async () => {}, chargeOperation, expiresAt, routes = [], health = async () => ({}) } = options;
   const wait = { ...patience, ...options.timeouts };
   const guard = createGuard(config);
   const spool = join(config.DATA_DIR, 'spool', 'requests');
   await emptySpool(spool);
-  const graphql = createGraphql<Context>(schema, log, spool, { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes }, admit);
+  const graphql = createGraphql<Context>(schema, log, spool, { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes }, admit, chargeOperation);
   const graphiql = config.GRAPHIQL ? createGraphiql({ needsToken: Boolean(config.JWT_SECRET) }) : undefined;
   const streams = new Set<ServerResponse>();
   let isStopping = false;
@@ -78,7 +85,8 @@ export async function startServer<Context extends object>(options: ServerOptions
   function openVisit(request: IncomingMessage, response: ServerResponse, requestId: string): Visit<Context> {
     let asked: Promise<Context> | undefined;
     const ask = async () => {
-      const found = await context({ authorization: request.headers.authorization, requestId, transport: 'http' });
+      const found = await context({ authorization: request.headers.authorization, requestId, transport: 'http', address: guard.addressOf(request) });
+      await chargeRequest(found);
       const end = expiresAt?.(found);
       if (end && request.headers.accept?.includes('text/event-stream')) {
         const timer = setTimeout(() => request.socket.destroySoon(), Math.min(end.getTime() - Date.now(), 2 ** 31 - 1));
@@ -124,7 +132,8 @@ export async function startServer<Context extends object>(options: ServerOptions
   });
 
   const sockets = acceptSockets<Context>({
-    server, log, context, expiresAt,
+    server, log, context, chargeRequest, expiresAt,
+    addressOf: guard.addressOf,
     // A context of its own per operation: loaders cache by context, and a socket may live for days.
     engine: (requestId, viewerContext) => graphql.getEnveloped({ visit: { requestId, viewerContext: async () => ({ ...viewerContext }) } }),
     admits: (request) => !isStopping && guard.knowsHost(request) && guard.knowsOrigin(request),

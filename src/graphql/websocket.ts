@@ -30,6 +30,8 @@ export interface SocketOptions<Context extends object> {
   /** The same parser, rules and executor as over HTTP, for one operation. */
   engine: (requestId: string, context: Context) => Engine;
   context: (credentials: Credentials) => Promise<Context>;
+  chargeRequest: (context: Context) => Promise<void>;
+  addressOf: (request: IncomingMessage) => string;
   expiresAt: ((context: Context) => Date | undefined) | undefined;
   /** False refuses the upgrade. */
   admits: (request: IncomingMessage) => boolean;
@@ -39,13 +41,14 @@ export interface SocketOptions<Context extends object> {
 interface Visit<Context> {
   socket: WebSocket;
   requestId: string;
+  address: string;
   context?: Context;
 }
 type Prepared = ExecutionArgs & { engine: Engine };
 
 /** graphql-ws on `/graphql`. Whatever is wrong with one operation is answered as its error; the socket and its other operations go on. */
 export function acceptSockets<Context extends object>(options: SocketOptions<Context>) {
-  const { server, log, engine, context, expiresAt, admits, initTimeoutMs } = options;
+  const { server, log, engine, context, chargeRequest, addressOf, expiresAt, admits, initTimeoutMs } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols: (protocols) => handleProtocols(protocols) });
   const running = new Set<Promise<unknown>>();
 
@@ -54,7 +57,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     const { authorization, Authorization } = socket.connectionParams ?? {};
     const token = authorization ?? Authorization;
     try {
-      visit.context = await context({ authorization: typeof token === 'string' ? token : undefined, requestId: visit.requestId, transport: 'websocket' });
+      visit.context = await context({ authorization: typeof token === 'string' ? token : undefined, requestId: visit.requestId, transport: 'websocket', address: visit.address });
     } catch (error) {
       const refused = error instanceof UserError && (error.code === 'UNAUTHENTICATED' || error.code === 'FORBIDDEN');
       // A client takes 4500 for final; a database that is down for a moment is not.
@@ -74,6 +77,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
       if (Object.keys(socket.subscriptions).length > maxOperations) {
         throw new UserError('RATE_LIMITED', `Expected at most ${maxOperations} operations at a time on one socket but received one more. Complete some, or subscribe to all jobs at once.`);
       }
+      await chargeRequest(viewerContext);
       const own = engine(requestId, viewerContext);
       const document = own.parse(payload.query);
       const faults = own.validate(own.schema, document);
@@ -128,7 +132,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
           });
         }),
       },
-      { socket, requestId },
+      { socket, requestId, address: addressOf(request) },
     );
     socket.once('close', (code, reason) => {
       closed(code, String(reason)).catch((error: unknown) => log.error({ requestId, err: error }, 'A closed socket left a subscription behind'));

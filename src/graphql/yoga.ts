@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { execute, GraphQLError, parse, subscribe, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { createLRUCache, createYoga, isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { Log } from '../log.ts';
+import { useCharge, type Charge } from './charging.ts';
 import { presentResult, refusal } from './errors.ts';
 import { bodyFault } from './guard.ts';
 import { maxRequestBytes, receiveMultipart, type MultipartLimits } from './multipart.ts';
@@ -33,7 +34,7 @@ export interface ServerContext<Context> {
 export type Admit<Context> = (operation: ExecutionArgs, context: Context) => void | Promise<void>;
 
 /** GraphQL itself: the same parser, rules, executor and error sentences for HTTP, SSE and sockets. */
-export function createGraphql<Context extends object>(schema: GraphQLSchema, log: Log, spool: string, limits: MultipartLimits, admit: Admit<Context>) {
+export function createGraphql<Context extends object>(schema: GraphQLSchema, log: Log, spool: string, limits: MultipartLimits, admit: Admit<Context>, charge?: Charge<Context>) {
   return createYoga<ServerContext<Context>, Context>({
     schema,
     context: ({ visit }) => visit.viewerContext(),
@@ -47,7 +48,7 @@ export function createGraphql<Context extends object>(schema: GraphQLSchema, log
     // Its counting stream costs a third of every request; `bodyFault` asks Content-Length, to which Node's parser holds the client.
     maxRequestBodySize: false,
     parserAndValidationCache: { documentCache: createLRUCache({ max: cachedDocuments }), errorCache: createLRUCache({ max: cachedDocuments }) },
-    plugins: [useReferenceExecutor, useAdmission(admit), useFrontDoor(spool, limits), useParserLimits(), usePresentedErrors(log), useSpoolRemoval(log)],
+    plugins: [useReferenceExecutor, ...(charge ? [useCharge(charge)] : []), useAdmission(admit), useFrontDoor(spool, limits), useParserLimits(), usePresentedErrors(log), useSpoolRemoval(log)],
   });
 }
 
@@ -77,16 +78,17 @@ type FrontDoorPlugin = Plugin<object, ServerContext<object>>;
 /** Refusals by header, and uploads read as a stream in place of Yoga's parser, which holds every file in memory. */
 function useFrontDoor(spool: string, limits: MultipartLimits): FrontDoorPlugin {
   return {
-    onRequestParse({ request, serverContext: { req, visit }, requestParser, setRequestParser }) {
+    async onRequestParse({ request, serverContext: { req, visit }, requestParser, setRequestParser }) {
       if (!req) return;
       const fault = bodyFault(req, maxRequestBytes(limits));
       if (fault) throw fault;
+      // Before a word is read: strangers make no work.
+      await visit.viewerContext();
       if (request.method !== 'POST' || !/^multipart\/form-data\b/i.test(req.headers['content-type'] ?? '')) {
         if (requestParser) setRequestParser((body) => Promise.resolve(body).then(requestParser).catch(throwUnreadable));
         return;
       }
       setRequestParser(async () => {
-        await visit.viewerContext();
         visit.spool = join(spool, spoolName());
         await mkdir(visit.spool, { recursive: true });
         return receiveMultipart(req, visit.spool, limits);

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { limitsOf } from '../access/limits/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Job, Prisma } from '../database/generated/client.ts';
@@ -8,6 +9,7 @@ import type { Operation, Provider } from '../operations/define.ts';
 import { chooseProvider } from '../operations/index.ts';
 import { outputIdsOf } from '../assets/outputs.ts';
 import { announce, nudge } from './announce.ts';
+import { holdPlaceInLine } from './in-flight.ts';
 import { storable } from './storable.ts';
 
 /** How long a completed job answers for the same work. */
@@ -55,7 +57,7 @@ export async function startJob(
     inputs: { create: inputIds.map((assetId, position) => ({ assetId, position })) },
   };
   try {
-    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, data, options.deadlineSeconds ?? null);
+    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, viewer, data, options.deadlineSeconds ?? null);
     // Nobody waits for the bells: a Redis that is silent must not make every request slow.
     if (!known) void nudge(app, job);
     void announce(app, job);
@@ -69,8 +71,9 @@ export async function startJob(
   }
 }
 
-async function createPending({ db }: App, data: Prisma.JobUncheckedCreateInput, deadlineSeconds: number | null): Promise<Job> {
+async function createPending({ db, config }: App, viewer: Viewer, data: Prisma.JobUncheckedCreateInput, deadlineSeconds: number | null): Promise<Job> {
   return db.$transaction(async (tx) => {
+    await holdPlaceInLine(tx, { limit: limitsOf(config, viewer).jobs, viewer, jobs: 1 });
     const job = await tx.job.create({ data });
     // The bell rings right after the commit; if this process dies before, the reconciler rings after its grace.
     await tx.$executeRaw`update job set rung_at = now(), deadline = now() + ${deadlineSeconds}::int * interval '1 second' where id = ${job.id}::uuid`;

@@ -35,9 +35,10 @@ const lateSuspects = Prisma.sql`select id from job where status = 'PENDING' and 
 
 /**
  * The next job for a process that runs `running` jobs now and last took one of `lastOwner`: from the owner with the fewest running
- * jobs, among equals in turn; of one owner by priority, then by age. A suspect is given only to an idle process. `null`: nothing to do.
+ * jobs, among equals in turn; of one owner by priority, then by age. A suspect is given only to an idle process. An owner with
+ * `mostOfOwner` running jobs waits (0: none does); of processes that claim at the same moment each may give him one. `null`: nothing to do.
  */
-export async function claimNext(db: Client, { leaseMs, running, lastOwner }: { leaseMs: number; running: number; lastOwner: string }): Promise<ClaimedJob | null> {
+export async function claimNext(db: Client, { leaseMs, running, lastOwner, mostOfOwner = 0 }: { leaseMs: number; running: number; lastOwner: string; mostOfOwner?: number }): Promise<ClaimedJob | null> {
   const isIdle = running === 0;
   const eligible = isIdle ? Prisma.sql`true` : Prisma.sql`not suspect and not exists (${lateSuspects})`;
   // `owners` is a loose index scan: one index probe per owner with work, however long the lines are.
@@ -55,7 +56,7 @@ export async function claimNext(db: Client, { leaseMs, running, lastOwner }: { l
         where owner_id = owners.owner_id and status = 'PENDING' and run_after <= now() and ${eligible}
         order by priority desc, created_at limit 1 for update skip locked) head on true
       left join lateral (select count(*) as jobs from job where owner_id = owners.owner_id and status = 'PROCESSING') busy on true
-      where owners.owner_id is not null
+      where owners.owner_id is not null and (${mostOfOwner}::int = 0 or busy.jobs < ${mostOfOwner}::int)
       order by busy.jobs, owners.owner_id > ${lastOwner} desc, owners.owner_id limit 1)
     update job set status = 'PROCESSING', attempt = attempt + 1, lease_until = ${after(leaseMs)},
       started_at = coalesce(started_at, now()), progress = 0, stage = null

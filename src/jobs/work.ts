@@ -27,7 +27,7 @@ export function startWorker(app: App): Worker {
   const claimAndRun = () => {
     const claim = claiming.then(async () => {
       if (closed || suspectRuns) return null;
-      const job = await claimNext(db, { leaseMs: config.JOB_LEASE, running: running.size, lastOwner });
+      const job = await claimNext(db, { leaseMs: config.JOB_LEASE, running: running.size, lastOwner, mostOfOwner: config.LIMIT_RUNNING_JOBS });
       if (!job) return null;
       lastOwner = job.ownerId;
       suspectRuns = job.suspect;

@@ -1,3 +1,5 @@
+import { chargeUploads } from '../access/limits/charge.ts';
+import { limitsOf } from '../access/limits/limits.ts';
 import { deleteAssets } from '../assets/delete.ts';
 import { checkWords } from '../assets/update.ts';
 import { cleanTags } from '../assets/tags.ts';
@@ -7,6 +9,7 @@ import type { Asset } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { builder, ErrorCodeEnum, globalId, rowId } from '../graphql/builder.ts';
 import { cancelJobsOf } from '../jobs/cancel.ts';
+import { mustFitInLine } from '../jobs/in-flight.ts';
 import { startJob } from '../jobs/start.ts';
 import { Job } from '../jobs/types.ts';
 import { maxPageSize } from '../keyset.ts';
@@ -90,6 +93,9 @@ builder.mutationField('uploadImages', (t) =>
       if (files.length > UPLOAD_MAX_FILES) throw new UserError('TOO_MANY_FILES', `Expected at most ${UPLOAD_MAX_FILES} files but received ${files.length}`, { hint: 'Send the rest in another request' });
       checkWords({ metadata: options?.metadata });
       cleanTags(options?.tags ?? []);
+      await chargeUploads(app, viewer, files.length);
+      // Refused whole and before anything is stored: afterwards there would be pictures without the jobs they were sent for.
+      await mustFitInLine(app.db, { limit: limitsOf(app.config, viewer).jobs, viewer, jobs: files.length * new Set(options?.run ?? ['analyze']).size });
       const outcomes = await receiveFiles(app, viewer, files, { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation });
       const results: (Stored | Refused)[] = [];
       for (const outcome of outcomes) {

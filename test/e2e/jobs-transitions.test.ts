@@ -212,6 +212,33 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     expect(served.filter((owner) => owner !== 'a whale').sort()).toEqual(['b minnow', 'b minnow', 'c shrimp', 'c shrimp']);
   });
 
+  test('one with six hundred waiting jobs does not starve four with five each', async () => {
+    const rows = (ownerId: string, count: number) => Array.from({ length: count }, () => ({ id: randomUUID(), ownerId, operation: 'analyze', provider: 'local', parameters: {}, maxFailures: 3, cacheKey: '0'.repeat(64) }));
+    await db.job.createMany({ data: rows('a whale', 600) });
+    await db.job.createMany({ data: ['b', 'c', 'd', 'e'].flatMap((owner) => rows(owner, 5)) });
+    // Ten run at a time; the one that began first ends first. Five owners who take turns have the twenty jobs of four done in about 25 claims.
+    const running: ClaimedJob[] = [];
+    const served: string[] = [];
+    for (let lastOwner = ''; served.length < 35; lastOwner = served.at(-1)!) {
+      if (running.length === 10) await complete(db, running.shift()!, result);
+      const job = await mustClaim({ running: running.length, lastOwner });
+      running.push(job);
+      served.push(job.ownerId);
+    }
+    expect(served.filter((owner) => owner !== 'a whale')).toHaveLength(20);
+    for (const job of running) await complete(db, job, result);
+  });
+
+  test('an owner has no more running than he may, and the others are served meanwhile', async () => {
+    for (let index = 0; index < 3; index++) await createJob(db, { ownerId: 'a' });
+    const first = await mustClaim({ mostOfOwner: 1 });
+    expect(await claim({ running: 1, mostOfOwner: 1 })).toBeNull();
+    await createJob(db, { ownerId: 'b' });
+    expect(await mustClaim({ running: 1, mostOfOwner: 1 })).toMatchObject({ ownerId: 'b' });
+    await complete(db, first, result);
+    expect(await mustClaim({ running: 1, mostOfOwner: 1 })).toMatchObject({ ownerId: 'a' });
+  });
+
   test('an owner who has jobs running waits for those who have none', async () => {
     for (let index = 0; index < 4; index++) await createJob(db, { ownerId: 'a' });
     await mustClaim();

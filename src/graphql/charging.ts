@@ -1,0 +1,53 @@
+import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
+import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
+
+/** What one operation may do before it runs: `extensions` go into its answer, and `end` is called when it is over. */
+export type Charge<Context> = (context: Context, operation: ExecutionArgs & { isSubscription: boolean }) => Promise<{
+  refusal: GraphQLError | null;
+  extensions: Record<string, unknown>;
+  end?: () => void;
+}>;
+
+/** Here and not among the validation rules: what they say of a document is kept for all variables it ever comes with. */
+export function useCharge<Context>(charge: Charge<Context>): Plugin {
+  return {
+    onExecute({ executeFn, setExecuteFn }) {
+      setExecuteFn(async (args: ExecutionArgs) => {
+        const { refusal, extensions } = await charge(args.contextValue as Context, { ...args, isSubscription: false });
+        if (refusal) return { errors: [refusal], extensions };
+        return extended((await executeFn(args)) as ExecutionResult, extensions);
+      });
+    },
+    onSubscribe({ subscribeFn, setSubscribeFn }) {
+      setSubscribeFn(async (args: ExecutionArgs) => {
+        const { refusal, extensions, end = () => {} } = await charge(args.contextValue as Context, { ...args, isSubscription: true });
+        if (refusal) return { errors: [refusal], extensions };
+        try {
+          const events = (await subscribeFn(args)) as AsyncIterableIterator<ExecutionResult> | ExecutionResult;
+          if (isAsyncIterable(events)) return untilEnd(events, extensions, end);
+          end();
+          return extended(events, extensions);
+        } catch (error) {
+          end();
+          throw error;
+        }
+      });
+    },
+  };
+}
+
+const extended = (result: ExecutionResult, extensions: Record<string, unknown>): ExecutionResult => ({ ...result, extensions: { ...result.extensions, ...extensions } });
+
+/** The first event carries the extensions. However the events end, `end` is called. */
+function untilEnd(events: AsyncIterable<ExecutionResult>, extensions: Record<string, unknown>, end: () => void): AsyncIterableIterator<ExecutionResult> {
+  let isFirst = true;
+  const source = events[Symbol.asyncIterator]();
+  return mapAsyncIterator(source, (event) => {
+    if (!isFirst) return event;
+    isFirst = false;
+    return extended(event, extensions);
+  }, (error: unknown) => {
+    end();
+    throw error;
+  }, end);
+}
