@@ -4,7 +4,7 @@ import {
   type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode,
 } from 'graphql';
 import { defaultPageSize, maxPageSize } from '../../keyset.ts';
-import { countPrice, introspectionPrice, mutationPrice, plainListLength, prices, subscriptionPrice, type Price } from './prices.ts';
+import { countPrice, introspectionPrice, jobPrice, mutationPrice, plainListLength, prices, subscriptionPrice, type Price } from './prices.ts';
 
 type Variables = Record<string, unknown>;
 
@@ -121,7 +121,7 @@ function costOfField(walk: Walk, parent: GraphQLObjectType, nodes: readonly Fiel
   const type = getNamedType(field.type);
   const isConnection = type.name.endsWith('Connection');
   const asked = howManyAsked(field, node!, walk.variables, isConnection);
-  const { once = 0, each = 0 } = prices[`${parent.name}.${name}`] ?? unlisted(walk, parent, name);
+  const { once = 0, each = 0 } = prices[`${parent.name}.${name}`] ?? unlisted(walk, parent, name, type.name);
   const work = once + each * (asked ?? 1);
   if (!isCompositeType(type)) return work;
 
@@ -132,12 +132,14 @@ function costOfField(walk: Walk, parent: GraphQLObjectType, nodes: readonly Fiel
   return work + length * (1 + costOfFields(walk, type, selections, isList ? 1 : (asked ?? 1)));
 }
 
-const unlisted = ({ schema }: Walk, parent: GraphQLObjectType, name: string): Price =>
-  parent === schema.getMutationType() ? { once: mutationPrice } : name === 'totalCount' ? { once: countPrice } : {};
+function unlisted({ schema }: Walk, parent: GraphQLObjectType, name: string, type: string): Price {
+  if (parent !== schema.getMutationType()) return name === 'totalCount' ? { once: countPrice } : {};
+  return type === 'Job' || type === 'StartJobsPayload' ? { each: jobPrice } : { once: mutationPrice };
+}
 
 const holdsList = (parent: GraphQLObjectType) => /(Connection|Payload)$/.test(parent.name);
 
-/** The size of the page, or the length of the longest list among the arguments; undefined where neither is asked for. */
+/** The size of the page, the `count` of an input, or the length of the longest list among the arguments; undefined where none is asked for. */
 function howManyAsked(field: GraphQLField<unknown, unknown>, { arguments: given = [] }: FieldNode, variables: Variables, isConnection: boolean): number | undefined {
   let asked: number | undefined;
   for (const { name, defaultValue } of field.args) {
@@ -145,7 +147,8 @@ function howManyAsked(field: GraphQLField<unknown, unknown>, { arguments: given 
     const value: unknown = (node && valueFromASTUntyped(node.value, variables)) ?? defaultValue;
     // A larger page is refused by the resolver, whose sentence is the better one.
     if ((name === 'first' || name === 'last') && typeof value === 'number') return Math.min(Math.max(0, value), maxPageSize);
-    if (Array.isArray(value)) asked = Math.max(asked ?? 0, value.length);
+    const size = Array.isArray(value) ? value.length : (value as { count?: unknown } | null | undefined)?.count;
+    if (typeof size === 'number') asked = Math.max(asked ?? 0, size);
   }
   return isConnection ? defaultPageSize : asked;
 }

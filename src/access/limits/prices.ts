@@ -18,15 +18,16 @@ export const prices: Record<string, Price> = {
   // Work that others do later, in jobs.
   'Mutation.uploadImages': { each: 20 },
   'Mutation.analyzeImages': { each: 20 },
-  'Mutation.removeBackground': { once: 50 },
-  'Mutation.retryJobs': { each: 50 },
 
   'Mutation.cancelJob': { once: 5 },
   'Mutation.deleteImages': { each: 5 },
   'Mutation.updateImage': { once: 5 },
 };
 
-/** Of a mutation that is not listed. */
+/** Of a mutation that is not listed and starts jobs, for each of them. */
+export const jobPrice = 50;
+
+/** Of any other mutation that is not listed. */
 export const mutationPrice = 20;
 
 /** Of a subscription, beside what one of its events costs: it is paid for once, when it begins. */
