@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { envExample } from '../src/config.ts';
-import { errorCodes, failureCodes } from '../src/errors.ts';
+import { errorCodes, failureCodes, failureHints, type FailureCode } from '../src/errors.ts';
 
 // npm run generate               writes everything that is printed from something else
 // npm run generate -- --check    fails when a committed one of them is stale
@@ -38,6 +38,7 @@ function generateClient(): void {
 
 function errorsText(): string {
   const table = (codes: Record<string, string>) => ['| code | meaning |', '|---|---|', ...Object.entries(codes).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`)].join('\n');
+  const failures = Object.entries(failureHints).map(([code, hint]) => `| \`${code}\` | ${failureCodes[code as FailureCode]} | ${hint} |`);
   return `# Error codes
 
 Printed from src/errors.ts by \`npm run generate\`; change it there. Both lists are closed: a client may switch over them.
@@ -52,7 +53,11 @@ ${table(errorCodes)}
 
 In \`failure.code\` of a job whose status is \`FAILED\`; \`failure.retryable\` says whether \`retryJobs\` may help.
 
-${table(failureCodes)}
+Every failure has a \`hint\`; where nobody knows a better one it is that of the table.
+
+| code | meaning | what helps |
+|---|---|---|
+${failures.join('\n')}
 `;
 }
 

@@ -73,6 +73,23 @@ export const failureCodes = {
 } as const;
 export type FailureCode = keyof typeof failureCodes;
 
+/** What helps where a failure brings no better advice: no code comes without. */
+export const failureHints: Record<FailureCode, string> = {
+  PROVIDER_AUTH: 'Check the credential of the provider in the settings of this server',
+  PROVIDER_RATE_LIMITED: 'Retry the job later, or raise the limits of the account with the provider',
+  PROVIDER_TIMEOUT: 'Retry the job; where it happens often, raise PROVIDER_TIMEOUT',
+  PROVIDER_ERROR: 'Retry the job later, or use another provider: see `operations`',
+  PROVIDER_REFUSED: 'Change the input or the parameters, or use another provider: see `operations`',
+  MODEL_MISSING: 'The query `operations` tells what is missing on this server',
+  NO_SUBJECT: 'Send a picture in which something stands out from its background',
+  CORRUPT: 'Open the file in a program and save it anew, then upload that',
+  OUT_OF_MEMORY: 'Send a smaller input, or raise COMPUTE_MEMORY',
+  TIMED_OUT: 'Send a smaller input, or raise the time-out of the operation with JOB_TIMEOUTS',
+  DEADLINE_EXCEEDED: 'Allow more time, or add workers',
+  WORKER_LOST: 'Look for a crash or lack of memory in the log of the worker, then retry the job',
+  INTERNAL: 'The log of the server tells more under the id of the job',
+};
+
 /**
  * The work failed, not the request: it becomes `failure` on the job. `retryable` decides whether the job runs again by itself.
  * With `deferMs` nothing was tried: the job waits that long, and it costs none of its tries.
