@@ -32,6 +32,14 @@ const places = z
   .transform((text) => text.split(',').map((place) => place.trim()).filter(Boolean))
   .refine((list) => list.every((place) => isOrigin(`http://${place}`)), 'Expected hosts such as files.example or 10.0.0.7:9000, separated by commas');
 const secret = z.string().regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters');
+/** Text such as "generate=10m, model-3d=8m" to milliseconds by name. */
+const durations = z.string().transform((text, context) => {
+  const pairs = text.split(',').map((pair) => pair.trim()).filter(Boolean).map((pair) => pair.split('='));
+  const parsed = pairs.map(([name, time, ...rest]) => [name?.trim(), rest.length > 0 ? undefined : duration.safeParse(time).data] as const);
+  if (parsed.every(([name, ms]) => name && ms)) return Object.fromEntries(parsed) as Record<string, number>;
+  context.addIssue(`Expected NAME=DURATION, separated by commas, such as "generate=10m,model-3d=8m" but received "${text}"`);
+  return z.NEVER;
+});
 const cores = String(availableParallelism());
 
 /** Every setting of Darkroom: one environment variable each. `.env.example` is printed from this, in this order. */
@@ -99,9 +107,11 @@ export const settings = {
   JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process runs at a time.'),
   JOB_TIMEOUT: duration.prefault('4m').describe('After this long a job is asked to stop.'),
   JOB_HARD_TIMEOUT: duration.prefault('5m').describe('After this long it is stopped.'),
+  JOB_TIMEOUTS: durations.prefault('').describe('JOB_TIMEOUT of single operations, such as "generate=10m,model-3d=8m"; each is stopped as much later as JOB_HARD_TIMEOUT is after JOB_TIMEOUT.'),
   JOB_LEASE: duration.prefault('30s').describe('A worker that was silent for this long has lost its job.'),
   JOB_MAX_FAILURES: count.prefault('3').describe('A job that failed this often is FAILED for good.'),
   JOB_RETRY_DELAY: duration.prefault('1s').describe('Wait before the first retry; doubles each time, with jitter.'),
+  JOB_CACHE_TTL: duration.prefault('24h').describe('So long a completed job answers for the same work: the same bytes, operation, parameters, provider and version of its model.'),
   COMPUTE_PROCESSES: count.prefault(cores).describe('Child processes that touch pixels.'),
   COMPUTE_MEMORY: byteSize.prefault('1GB').describe('A child above this is killed; its job fails alone.'),
   SHUTDOWN_TIMEOUT: duration.prefault('10s').describe('Running jobs get this long to end at a stop; then they go back to the queue.'),

@@ -15,6 +15,7 @@ import { startServer, type Health, type Route, type RunningServer } from './grap
 import { startReconciler } from './jobs/reconcile.ts';
 import { startWorker } from './jobs/work.ts';
 import type { Log } from './log.ts';
+import { checkOperationSettings } from './operations/index.ts';
 import { readSigningSecret } from './storage/signature.ts';
 
 export interface Darkroom {
@@ -27,6 +28,7 @@ export interface Darkroom {
 
 /** Starts this process's part of Darkroom: the API, a worker, or both. */
 export async function startDarkroom(config: Config, log: Log, parts: OwnParts = {}): Promise<Darkroom> {
+  checkOperationSettings(config);
   let server: RunningServer | null = null;
   let renditions: Awaited<ReturnType<typeof openRenditions>> | null = null;
   // With PORT=0 the address is known only once the server listens.

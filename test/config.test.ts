@@ -2,6 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ConfigError, readConfig, settings } from '../src/config.ts';
+import { startDarkroom } from '../src/darkroom.ts';
+import { failureCodes, failureHints, ProviderError, UserError } from '../src/errors.ts';
+import { toFailure } from '../src/jobs/failure.ts';
+import { createLog } from '../src/log.ts';
+import { timeoutsOf } from '../src/operations/index.ts';
 
 const problem = (environment: Record<string, string>): string => {
   try {
@@ -42,6 +47,20 @@ test('sizes and durations come with a unit', () => {
 test('an allowed host is a host and perhaps a port', () => {
   expect(readConfig({ OUTWARD_ALLOWED_HOSTS: 'files.internal, 10.0.0.7:9000' }).OUTWARD_ALLOWED_HOSTS).toEqual(['files.internal', '10.0.0.7:9000']);
   for (const wrong of ['http://files.internal', 'a/b', '*:*', 'me@files.internal']) expect(problem({ OUTWARD_ALLOWED_HOSTS: wrong }), wrong).toMatch(/OUTWARD_ALLOWED_HOSTS: Expected hosts/);
+});
+
+test('time-outs of single operations are pairs, of operations that there are', async () => {
+  const config = readConfig({ JOB_TIMEOUTS: 'analyze=90s, remove-background = 10m' });
+  expect(config.JOB_TIMEOUTS).toEqual({ analyze: 90_000, 'remove-background': 600_000 });
+  expect([timeoutsOf('analyze', config), timeoutsOf('unheard-of', config)]).toEqual([{ softMs: 90_000, hardMs: 150_000 }, { softMs: 240_000, hardMs: 300_000 }]);
+  for (const text of ['analyze', '=4m', 'analyze=soon', 'analyze=4m=5m']) expect(problem({ JOB_TIMEOUTS: text }), text).toMatch(/Expected NAME=DURATION/);
+  await expect(startDarkroom(readConfig({ JOB_TIMEOUTS: 'analyse=4m' }), createLog('silent'))).rejects.toThrow(/JOB_TIMEOUTS: Expected names of analyze,.* but received analyse/);
+});
+
+test('every failure of work has a hint', () => {
+  expect(Object.keys(failureHints)).toEqual(Object.keys(failureCodes));
+  expect(toFailure(new ProviderError('PROVIDER_ERROR', 'It broke', { retryable: true }), 'id').hint).toBe(failureHints.PROVIDER_ERROR);
+  expect(toFailure(new UserError('CORRUPT', 'It is broken'), 'id').hint).toBe(failureHints.CORRUPT);
 });
 
 test('every setting is described', () => {

@@ -1,11 +1,12 @@
 import type { App } from '../app.ts';
 import { publishOutput, storeOutput, type OutputFile } from '../assets/outputs.ts';
 import { withRetry } from '../database/retry.ts';
+import type { Tally } from './ended.ts';
 import { Unwanted } from './failure.ts';
 import { holdAttempt, type ClaimedJob } from './transitions.ts';
 
 /** What this job has published so far, in this attempt and in those before, and the way to publish more. */
-export async function openPublisher(app: App, job: ClaimedJob, signal: AbortSignal) {
+export async function openPublisher(app: App, job: ClaimedJob, signal: AbortSignal, tally: Tally) {
   const earlier = await app.db.asset.findMany({ where: { producedById: job.id, position: { not: null } }, select: { id: true, position: true } });
   const published = new Map(earlier.map(({ id, position }) => [position!, id]));
 
@@ -19,6 +20,7 @@ export async function openPublisher(app: App, job: ClaimedJob, signal: AbortSign
         await publishOutput(tx, job, position, output);
       }), { signal });
     published.set(position, output.id);
+    tally.outputBytes += output.byteSize;
     return output.id;
   }
 

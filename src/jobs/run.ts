@@ -6,9 +6,10 @@ import { isUnreachable, withRetry } from '../database/retry.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
 import type { ProviderResult, Run } from '../operations/define.ts';
-import { getOperation, leastInputs } from '../operations/index.ts';
+import { getOperation, leastInputs, timeoutsOf } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
+import { newTally, timeAttempt, type AttemptEnd, type Tally } from './ended.ts';
 import { toFailure, Unwanted } from './failure.ts';
 import { reportProgress } from './progress.ts';
 import { openNotes } from './notes.ts';
@@ -30,20 +31,22 @@ const storeOutageMs = 5_000;
 /** Runs one claimed job to the end of its attempt. Never rejects: what goes wrong becomes the job's failure, or is logged and left to the reconciler. */
 export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): Promise<void> {
   const log = app.log.child({ jobId: job.id, attempt: job.attempt, operation: job.operation, provider: job.provider });
-  const startedAt = performance.now();
+  const ended = timeAttempt(log, job);
+  const tally = newTally();
   const folder = attemptFolder(app.config, job);
   const supervision = superviseJob(app, job, stopping);
   try {
     await announce(app, job);
     await mkdir(folder, { recursive: true });
-    const peakMemoryBytes = await Promise.race([attempt(app, job, folder, supervision), supervision.givenUp]);
-    log.info({ status: 'COMPLETED', ms: Math.round(performance.now() - startedAt), peakMemoryBytes }, 'Job ended');
+    await Promise.race([attempt(app, job, folder, supervision, tally), supervision.givenUp]);
+    ended({ status: 'COMPLETED' }, tally);
   } catch (error) {
-    const status = await withRetry(() => settle(app, job, supervision, error), stopping.aborted ? {} : { ...patience, signal: stopping }).catch((cause: unknown) => {
+    const end = await withRetry<AttemptEnd>(() => settle(app, job, supervision, error), stopping.aborted ? {} : { ...patience, signal: stopping }).catch((cause: unknown) => {
       log.error({ err: cause }, 'The end of this attempt could not be written; its lease runs out and the reconciler takes over');
-      return 'UNWRITTEN';
+      return { status: 'UNWRITTEN', failureCode: 'INTERNAL' };
     });
-    log.warn({ status, ms: Math.round(performance.now() - startedAt), err: error }, 'Attempt ended');
+    if (end.failureCode === 'INTERNAL') log.error({ err: error }, 'A fault of ours ended this attempt');
+    ended(end, tally);
   } finally {
     await supervision.end();
     // Work that was given up may still write there; the next start of a worker removes what it leaves.
@@ -53,7 +56,7 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
 }
 
 /** The happy path: inputs to local files, the provider, and then one commit for everything. */
-async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leaseLost }: Supervision): Promise<number | null> {
+async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leaseLost }: Supervision, tally: Tally): Promise<void> {
   const { db, storage, config, compute, http } = app;
   const operation = getOperation(job.operation);
   const provider = operation.providers.find((known) => known.name === job.provider);
@@ -69,10 +72,11 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     inputs.map(async ({ asset, position }) => {
       const path = join(folder, `input-${position}`);
       await storage.download(asset.storageKey, path);
+      tally.inputBytes += asset.byteSize;
       return { path, filename: asset.filename, contentType: asset.contentType, byteSize: asset.byteSize, width: asset.width, height: asset.height };
     }),
   );
-  const { published, publish, publishedIds } = await openPublisher(app, job, signal);
+  const { published, publish, publishedIds } = await openPublisher(app, job, signal, tally);
   const notes = await openNotes(app, job, signal);
   const progress = reportProgress(app, job, leaseLost);
   const run: Run<unknown> = {
@@ -80,7 +84,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     parameters: operation.parameters.parse(job.parameters),
     outputFolder: folder,
     signal,
-    timeoutMs: config.JOB_TIMEOUT,
+    timeoutMs: timeoutsOf(operation.name, config).softMs,
     published,
     publish,
     ...notes,
@@ -98,6 +102,8 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const ids = publishedIds();
   const result = storable(operation.result.parse(withOutputs(answer.result, [...ids, ...outputs.map((output) => output.id)])));
   const peakMemoryBytes = answer.peakMemoryBytes ?? null;
+  tally.peakMemoryBytes = peakMemoryBytes;
+  for (const { byteSize } of outputs) tally.outputBytes += byteSize;
   const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.assetId) };
   // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
   const finish = async (tx: Prisma.TransactionClient) => {
@@ -107,25 +113,27 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     await operation.keep?.(tx, finished, result);
   };
   await withRetry(() => db.$transaction(finish, transactionLimits), { ...patience, signal });
-  return peakMemoryBytes;
 }
 
 /** The result of an operation that makes files names them. */
 const withOutputs = (result: unknown, ids: readonly string[]) => (ids.length > 0 ? { ...(result as object), outputs: ids } : result);
 
-/** Writes how an attempt ended that did not complete, and says it in a word for the log. */
-async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision, error: unknown): Promise<string> {
-  if (error instanceof Unwanted || reason() === 'CANCEL') return (await finishCancelled(app.db, job)) ? 'CANCELLED' : 'LEASE_LOST';
-  if (reason() === 'LEASE_LOST') return 'LEASE_LOST';
-  if (reason() === 'STOP') return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
+/** Writes how an attempt ended that did not complete. */
+async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision, error: unknown): Promise<AttemptEnd> {
+  const wasOurs = (written: boolean, status: string): AttemptEnd => ({ status: written ? status : 'LEASE_LOST' });
+  if (error instanceof Unwanted || reason() === 'CANCEL') return wasOurs(await finishCancelled(app.db, job), 'CANCELLED');
+  if (reason() === 'LEASE_LOST') return { status: 'LEASE_LOST' };
+  if (reason() === 'STOP') return wasOurs(await release(app.db, job), 'RELEASED');
   if (error instanceof ProviderError && error.deferMs !== undefined && !signal.aborted) {
-    return (await defer(app.db, job, { waitMs: error.deferMs, stage: `waiting for ${job.provider}` })) ? 'DEFERRED' : 'LEASE_LOST';
+    return wasOurs(await defer(app.db, job, { waitMs: error.deferMs, stage: `waiting for ${job.provider}` }), 'DEFERRED');
   }
   // The work is not to blame for an outage of the file store or of the database.
   if (error instanceof StorageUnavailable && !signal.aborted) {
-    return (await defer(app.db, job, { waitMs: storeOutageMs, stage: 'waiting for the file store' })) ? 'DEFERRED' : 'LEASE_LOST';
+    return wasOurs(await defer(app.db, job, { waitMs: storeOutageMs, stage: 'waiting for the file store' }), 'DEFERRED');
   }
-  if (isUnreachable(error) && !signal.aborted) return (await release(app.db, job)) ? 'RELEASED' : 'LEASE_LOST';
+  if (isUnreachable(error) && !signal.aborted) return wasOurs(await release(app.db, job), 'RELEASED');
   const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
-  return (await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY)) ?? 'LEASE_LOST';
+  const status = await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY);
+  if (status === 'PENDING' || status === 'FAILED') return { status: status === 'PENDING' ? 'RETRIED' : status, failureCode: failure.code };
+  return wasOurs(status !== null, 'CANCELLED');
 }

@@ -1,6 +1,7 @@
 import type { App } from '../app.ts';
 import { HandedOver, ProviderError } from '../errors.ts';
 import { cancelTopic } from './announce.ts';
+import { timeoutsOf } from '../operations/index.ts';
 import { within } from '../within.ts';
 import { heartbeat, type ClaimedJob } from './transitions.ts';
 
@@ -22,6 +23,7 @@ const abortGraceMs = 1_500;
 
 /** Watches over one attempt: keeps the lease, hears cancel, enforces time-outs and the deadline. */
 export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, stopping: AbortSignal): Supervision {
+  const { softMs, hardMs } = timeoutsOf(job.operation, config);
   const controller = new AbortController();
   const timers: NodeJS.Timeout[] = [];
   let reason: StopReason | null = null;
@@ -66,8 +68,9 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
 
   timers.push(
     setTimeout(() => {
-      stop('TIMED_OUT', new ProviderError('TIMED_OUT', `The work took longer than ${minutes(config.JOB_TIMEOUT)}`, { retryable: false, hint: 'Send smaller input, or raise JOB_TIMEOUT' }), config.JOB_HARD_TIMEOUT - config.JOB_TIMEOUT);
-    }, config.JOB_TIMEOUT),
+      const hint = `Send a smaller input, or raise JOB_TIMEOUTS for ${job.operation}`;
+      stop('TIMED_OUT', new ProviderError('TIMED_OUT', `The work took longer than ${minutes(softMs)}`, { retryable: false, hint }), hardMs - softMs);
+    }, softMs),
   );
   const onStop = () => stop('STOP', new HandedOver('This process is stopping'));
   if (stopping.aborted) onStop();

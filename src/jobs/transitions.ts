@@ -17,6 +17,8 @@ export interface ClaimedJob {
   /** Its worker was lost before: it must run alone in its process. */
   suspect: boolean;
   createdAt: Date;
+  /** Since when it could have run. */
+  dueAt: Date;
 }
 
 /** A job that changed, for the doorbell. */
@@ -26,7 +28,7 @@ export interface ChangedJob {
   attempt: number;
 }
 
-const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, parameters, attempt, suspect, created_at as "createdAt"`;
+const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, parameters, attempt, suspect, created_at as "createdAt", run_after as "dueAt"`;
 const changed = Prisma.sql`id, owner_id as "ownerId", attempt`;
 const after = (ms: number) => Prisma.sql`now() + ${Math.round(ms)} * interval '1 ms'`;
 

@@ -84,6 +84,8 @@ export interface Operation<Parameters = unknown, Result = unknown> {
   result: z.ZodType<Result>;
   /** In order of preference: without a wish the first available one runs. */
   providers: Provider<Parameters, Result>[];
+  /** Its own JOB_TIMEOUT, where the general one does not suit it; JOB_TIMEOUTS overrules both. */
+  timeoutMs?: number;
   /** The provider that the settings ask for by name. */
   preferred?(config: Config): string | undefined;
   /** Whether the result may answer for the same work later; one that an outage cut short may not. */

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import { ConfigError, type Config } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { analyze } from './analyze/operation.ts';
 import type { Operation, Provider } from './define.ts';
@@ -12,6 +12,19 @@ export function getOperation(name: string): Operation {
   const operation = operations.find((known) => known.name === name);
   if (!operation) throw new Error(`Expected an operation of ${operations.map((known) => known.name).join(', ')} but received ${name}`);
   return operation;
+}
+
+/** After `softMs` a job of this operation is asked to stop, after `hardMs` it is stopped. */
+export function timeoutsOf(name: string, { JOB_TIMEOUT, JOB_HARD_TIMEOUT, JOB_TIMEOUTS }: Config): { softMs: number; hardMs: number } {
+  const softMs = JOB_TIMEOUTS[name] ?? operations.find((known) => known.name === name)?.timeoutMs ?? JOB_TIMEOUT;
+  return { softMs, hardMs: softMs + JOB_HARD_TIMEOUT - JOB_TIMEOUT };
+}
+
+/** Settings that name operations name those that there are. */
+export function checkOperationSettings({ JOB_TIMEOUTS }: Config): void {
+  const names = operations.map(({ name }) => name);
+  const unknown = Object.keys(JOB_TIMEOUTS).filter((name) => !names.includes(name));
+  if (unknown.length > 0) throw new ConfigError([`JOB_TIMEOUTS: Expected names of ${names.join(', ')} but received ${unknown.join(', ')}`]);
 }
 
 /** The provider that would run without a wish: the one the settings name, else the first that can run. `null`: none can. */

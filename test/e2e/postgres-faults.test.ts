@@ -77,7 +77,7 @@ describe.skipIf(!inject('postgresUrl'))('API and worker as two processes on Post
     expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => index + 1));
     expect([...new Set(seen.map(({ status, attempt }) => `${status} ${attempt}`))]).toEqual(['PENDING 0', 'PROCESSING 1', 'COMPLETED 1']);
     const jobId = Buffer.from(jobs[0].id, 'base64').toString().split(':')[1];
-    const isEndedBy = ({ lines }: Program) => lines.some((line) => line.msg === 'Job ended' && line.jobId === jobId);
+    const isEndedBy = ({ lines }: Program) => lines.some((line) => line.status === 'COMPLETED' && line.jobId === jobId);
     await until('the worker to say so', () => isEndedBy(worker));
     expect(isEndedBy(api)).toBe(false);
   });
