@@ -13,6 +13,7 @@ const figures: Record<string, () => Promise<{ figure: Figure }>> = {
   memory: () => import('./memory.ts'),
   list: () => import('./list.ts'),
   similar: () => import('./similar.ts'),
+  cache: () => import('./cache.ts'),
   jobs: () => import('./jobs.ts'),
   sockets: () => import('./sockets.ts'),
   events: () => import('./events.ts'),

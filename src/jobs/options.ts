@@ -7,6 +7,7 @@ export const JobOptions = builder.inputType('JobOptions', {
     idempotencyKey: t.string({ description: 'The same key gives the same job, however often it is sent. 1 to 200 visible ASCII characters.' }),
     priority: t.int({ description: 'Higher goes first among the viewer\'s own jobs; -100 to 100, 0 without it.' }),
     deadlineSeconds: t.int({ description: 'The job fails with DEADLINE_EXCEEDED when it has not ended by then.' }),
-    useCache: t.boolean({ defaultValue: true, description: 'Answer at once with the result of the same work of the last 24 hours.' }),
+    waitMs: t.int({ defaultValue: 0, description: 'Answer when the work has ended, but after this long at the latest: 0 to 30000 ms. Look at `status`: the job may still be under way.' }),
+    useCache: t.boolean({ defaultValue: true, description: 'Answer at once where the same work was completed before, by default in the last 24 hours (JOB_CACHE_TTL): the same bytes, operation, parameters, provider and version.' }),
   }),
 });

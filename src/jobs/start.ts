@@ -11,9 +11,7 @@ import { outputIdsOf } from '../assets/outputs.ts';
 import { announce, nudge } from './announce.ts';
 import { holdPlaceInLine } from './in-flight.ts';
 import { storable } from './storable.ts';
-
-/** How long a completed job answers for the same work. */
-const cacheTtlMs = 24 * 3_600_000;
+import { checkWait, waitForJobs } from './wait.ts';
 
 export interface JobOptions {
   provider?: string | null;
@@ -21,23 +19,36 @@ export interface JobOptions {
   priority?: number | null;
   deadlineSeconds?: number | null;
   useCache?: boolean | null;
+  waitMs?: number | null;
 }
 
 /**
  * Starts a job, or answers with the one that is there: the same idempotency key gives the same job, and work that was completed
- * in the last 24 hours is completed at once. `inputIds` belong to the viewer: the caller has looked them up.
+ * within JOB_CACHE_TTL is completed at once. With `waitMs` it returns when the job has ended, or after that long; the row it gives is that of
+ * the start all the same. `inputIds` belong to the viewer: the caller has looked them up.
  */
-export async function startJob(
-  app: App,
-  viewer: Viewer,
-  { operation, inputIds, parameters, options = {}, retryOfId = null }: { operation: Operation; inputIds: string[]; parameters: unknown; options?: JobOptions; retryOfId?: string | null },
-): Promise<Job> {
+export async function startJob(app: App, viewer: Viewer, work: Work): Promise<Job> {
+  const job = await findOrStart(app, viewer, work);
+  await waitForJobs(app, [job.id], work.options?.waitMs ?? 0);
+  return job;
+}
+
+interface Work {
+  operation: Operation;
+  inputIds: string[];
+  parameters: unknown;
+  options?: JobOptions;
+  retryOfId?: string | null;
+}
+
+async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, parameters, options = {}, retryOfId = null }: Work): Promise<Job> {
   const { config } = app;
   const checked = parseParameters(operation, parameters);
   checkOptions(options);
   const provider = chooseProvider(operation, options.provider, config);
   const model = await provider.modelChecksum?.(config);
-  const cacheKey = hashOf([operation.name, inputIds, checked, provider.name, provider.version, ...(model ? [model] : [])]);
+  const hashes = await hashesOf(app, viewer, inputIds);
+  const cacheKey = hashOf([operation.name, hashes, checked, provider.name, provider.version, ...(model ? [model] : [])]);
 
   const earlier = await findByKey(app, viewer, options.idempotencyKey, cacheKey);
   if (earlier) return earlier;
@@ -66,9 +77,20 @@ export async function startJob(
     // Two requests with one key at once: the second insert loses and takes the first one's job.
     const winner = isUniqueViolation(error) && (await findByKey(app, viewer, options.idempotencyKey, cacheKey));
     if (winner) return winner;
-    if (isForeignKeyViolation(error)) throw new UserError('NOT_FOUND', 'An input of this job was deleted while the job was being started', { cause: error });
+    if (isForeignKeyViolation(error)) missingInput(error);
     throw error;
   }
+}
+
+/** What the inputs are, whatever their ids: a picture that was deleted and uploaded again is the same picture. */
+async function hashesOf({ db }: App, viewer: Viewer, inputIds: string[]): Promise<string[]> {
+  const assets = await db.asset.findMany({ where: { id: { in: inputIds }, ownerId: viewer.id }, select: { id: true, sha256: true } });
+  const hashes = new Map(assets.map(({ id, sha256 }) => [id, sha256]));
+  return inputIds.map((id) => hashes.get(id) ?? missingInput());
+}
+
+function missingInput(cause?: unknown): never {
+  throw new UserError('NOT_FOUND', 'An input of this job was deleted while the job was being started', { hint: 'Upload it again', cause });
 }
 
 async function createPending({ db, config }: App, viewer: Viewer, data: Prisma.JobUncheckedCreateInput, deadlineSeconds: number | null): Promise<Job> {
@@ -93,9 +115,9 @@ async function createCompleted({ db }: App, operation: Operation, provider: Prov
   });
 }
 
-async function findCompleted({ db }: App, viewer: Viewer, operation: Operation, cacheKey: string): Promise<Job | null> {
+async function findCompleted({ db, config }: App, viewer: Viewer, operation: Operation, cacheKey: string): Promise<Job | null> {
   const job = await db.job.findFirst({
-    where: { ownerId: viewer.id, cacheKey, status: 'COMPLETED', finishedAt: { gt: new Date(Date.now() - cacheTtlMs) } },
+    where: { ownerId: viewer.id, cacheKey, status: 'COMPLETED', finishedAt: { gt: new Date(Date.now() - config.JOB_CACHE_TTL) } },
     orderBy: { finishedAt: 'desc' },
   });
   if (!job) return null;
@@ -124,13 +146,14 @@ function parseParameters(operation: Operation, parameters: unknown): unknown {
   throw new UserError('INVALID_INPUT', `The parameters of ${operation.name} are not valid:\n${z.prettifyError(parsed.error)}`);
 }
 
-function checkOptions({ idempotencyKey, deadlineSeconds, priority }: JobOptions): void {
+function checkOptions({ idempotencyKey, deadlineSeconds, priority, waitMs }: JobOptions): void {
   if (idempotencyKey != null && !/^[\x21-\x7e]{1,200}$/.test(idempotencyKey)) {
     throw new UserError('INVALID_INPUT', `Expected idempotencyKey to be 1 to 200 visible ASCII characters but received ${idempotencyKey.length}`);
   }
   if (deadlineSeconds != null && (deadlineSeconds < 1 || deadlineSeconds > 604_800)) {
     throw new UserError('INVALID_INPUT', `Expected deadlineSeconds between 1 and 604800 (a week) but received ${deadlineSeconds}`);
   }
+  checkWait(waitMs ?? 0);
   if (priority != null && Math.abs(priority) > 100) throw new UserError('INVALID_INPUT', `Expected priority between -100 and 100 but received ${priority}`);
 }
 
