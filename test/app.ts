@@ -8,7 +8,7 @@ import { expect, inject } from 'vitest';
 import type { OwnParts } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { startDarkroom, type Darkroom } from '../src/darkroom.ts';
-import { createLog } from '../src/log.ts';
+import { createLog, type Log } from '../src/log.ts';
 import { createTestClient, type TestClient } from './client.ts';
 import { faultsOfHistory } from './fixtures/history.ts';
 import { copyTemplate } from './setup/embedded.ts';
@@ -25,7 +25,7 @@ export interface TestApp extends Darkroom {
 }
 
 /** The real app on a free port, the way this test project runs it. Stop it with `stop`. */
-export async function startTestApp(overrides: Record<string, string> = {}, parts: OwnParts = {}): Promise<TestApp> {
+export async function startTestApp(overrides: Record<string, string> = {}, { log, ...parts }: OwnParts & { log?: Log } = {}): Promise<TestApp> {
   const dataDir = await mkdtemp(join(tmpdir(), 'darkroom-test-'));
   const template = inject('template');
   if (template) await copyTemplate(template, dataDir);
@@ -43,7 +43,7 @@ export async function startTestApp(overrides: Record<string, string> = {}, parts
     ...(await newDatabase()),
     ...overrides,
   };
-  const start = () => startDarkroom(readConfig(environment), createLog(environment.LOG_LEVEL), parts);
+  const start = () => startDarkroom(readConfig(environment), log ?? createLog(environment.LOG_LEVEL), parts);
   let darkroom = await start();
   const token = (viewer: string, { expiresInSeconds = 600 } = {}) =>
     new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject(viewer).setIssuedAt().setExpirationTime(Math.floor(Date.now() / 1000) + expiresInSeconds).sign(new TextEncoder().encode(secret));

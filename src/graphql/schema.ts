@@ -5,6 +5,7 @@ import '../assets/rendition-schema.ts';
 import '../assets/audio-schema.ts';
 import '../assets/model-schema.ts';
 import '../assets/schema.ts';
+import '../jobs/mutations.ts';
 import '../jobs/schema.ts';
 import '../jobs/subscriptions.ts';
 import '../operations/analyze/schema.ts';

@@ -6,8 +6,6 @@ import { UserError } from '../errors.ts';
 import { builder, globalId, rowId, type Context } from '../graphql/builder.ts';
 import { checkPage, defaultPageSize, maxPageSize, parseCursor, printCursor } from '../keyset.ts';
 import { OperationName } from '../operations/schema.ts';
-import { cancelJob } from './cancel.ts';
-import { retryJob } from './retry.ts';
 import { Job, JobStatus } from './types.ts';
 
 export const JobFilter = builder.inputType('JobFilter', {
@@ -20,7 +18,7 @@ export const JobFilter = builder.inputType('JobFilter', {
     createdBefore: t.field({ type: 'DateTime' }),
   }),
 });
-type JobFilterInput = typeof JobFilter.$inferInput;
+export type JobFilterInput = typeof JobFilter.$inferInput;
 
 /** The rows a filter means; always the viewer's own. */
 export function jobsWhere(ownerId: string, filter: JobFilterInput | null | undefined): Prisma.JobWhereInput {
@@ -102,23 +100,8 @@ builder.prismaObjectField(Image, 'jobs', (t) =>
 
 builder.prismaObjectField(Image, 'producedBy', (t) => t.relation('producedBy', { nullable: true, description: 'The job whose output this is; null for an upload.' }));
 
-const CancelOutcome = builder.enumType('CancelOutcome', {
-  values: {
-    CANCELLED: { description: 'The job had not begun, and never will.' },
-    REQUESTED: { description: 'The job is running; it is told to stop and ends as CANCELLED within about two seconds.' },
-    ALREADY_FINISHED: { description: 'There was nothing left to cancel; the job is as it ended.' },
-  } as const,
-});
-
-const CancelJobPayload = builder.objectRef<{ id: string; outcome: typeof CancelOutcome.$inferType }>('CancelJobPayload').implement({
-  fields: (t) => ({
-    outcome: t.expose('outcome', { type: CancelOutcome }),
-    job: t.prismaField({ type: Job, resolve: (query, { id }, _args, { app, viewer }) => app.db.job.findFirstOrThrow({ ...query, where: { id, ownerId: viewer.id } }) }),
-  }),
-});
-
-const Refusal = builder.objectRef<{ id: string; code: string; message: string }>('JobRefusal').implement({
-  description: 'Why no job was started for one of the ids.',
+export const Refusal = builder.objectRef<{ id: string; code: string; message: string }>('JobRefusal').implement({
+  description: 'Why nothing was done for one of the ids.',
   fields: (t) => ({ id: t.exposeID('id', { description: 'The id as it was sent.' }), code: t.exposeString('code'), message: t.exposeString('message') }),
 });
 
@@ -127,15 +110,18 @@ export interface StartedJobs {
   refusals: { id: string; code: string; message: string }[];
 }
 
+/** The viewer's jobs with these ids, in this order. */
+export async function findInOrder({ app, viewer }: Context, query: object, jobIds: string[]): Promise<JobRow[]> {
+  const jobs: JobRow[] = await app.db.job.findMany({ ...query, where: { id: { in: jobIds }, ownerId: viewer.id } });
+  return jobIds.flatMap((id) => jobs.find((job) => job.id === id) ?? []);
+}
+
 export const StartJobsPayload = builder.objectRef<StartedJobs>('StartJobsPayload').implement({
   description: 'One bad id does not spoil the others: each is a job or a refusal.',
   fields: (t) => ({
     jobs: t.prismaField({
       type: [Job],
-      resolve: async (query, { jobIds }, _args, { app, viewer }) => {
-        const jobs = await app.db.job.findMany({ ...query, where: { id: { in: jobIds }, ownerId: viewer.id } });
-        return jobIds.flatMap((id) => jobs.find((job) => job.id === id) ?? []);
-      },
+      resolve: (query, { jobIds }, _args, context) => findInOrder(context, query, jobIds),
     }),
     refusals: t.expose('refusals', { type: [Refusal] }),
   }),
@@ -154,23 +140,3 @@ export async function startEach(ids: readonly { id: string; typename: string }[]
   }
   return started;
 }
-
-builder.mutationFields((t) => ({
-  cancelJob: t.field({
-    type: CancelJobPayload,
-    scope: 'jobs:write',
-    description: 'Stops a job, whether it waits or runs.',
-    args: { id: t.arg.globalID({ required: true, for: Job }) },
-    resolve: async (_root, { id }, { app, viewer }) => ({ id: rowId(id), outcome: await cancelJob(app, viewer, rowId(id)) }),
-  }),
-  retryJobs: t.field({
-    type: StartJobsPayload,
-    scope: 'jobs:write',
-    description: 'Runs failed or cancelled jobs again, each as a new job with `retryOf`. At most 100 at a time.',
-    args: { ids: t.arg.globalIDList({ required: true, for: Job }) },
-    resolve: (_root, { ids }, { app, viewer }) => {
-      if (ids.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} ids but received ${ids.length}`);
-      return startEach(ids, (id) => retryJob(app, viewer, id));
-    },
-  }),
-}));

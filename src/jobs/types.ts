@@ -1,7 +1,7 @@
 import { signArchive } from '../assets/archive.ts';
 import { findOutputs } from '../assets/outputs.ts';
 import { AssetRef, checkExpiresIn, defaultUrlSeconds, expiresInSentence, SignedUrl } from '../assets/schema.ts';
-import { failureCodes, type FailureCode } from '../errors.ts';
+import { failureCodes, failureHints, type FailureCode } from '../errors.ts';
 import { builder, rowId } from '../graphql/builder.ts';
 import { getOperation } from '../operations/index.ts';
 import { OperationRef } from '../operations/schema.ts';
@@ -22,12 +22,12 @@ const FailureCodeEnum = builder.enumType('FailureCode', {
   values: Object.fromEntries(Object.entries(failureCodes).map(([code, description]) => [code, { description }])) as Record<FailureCode, { description: string }>,
 });
 
-const JobFailure = builder.objectRef<{ code: FailureCode; message: string; hint: string | null; retryable: boolean }>('JobFailure').implement({
+const JobFailure = builder.objectRef<{ code: FailureCode; message: string; hint: string; retryable: boolean }>('JobFailure').implement({
   description: 'Why a job failed, for a program and for a person.',
   fields: (t) => ({
     code: t.expose('code', { type: FailureCodeEnum }),
     message: t.exposeString('message'),
-    hint: t.exposeString('hint', { nullable: true, description: 'What helps.' }),
+    hint: t.exposeString('hint', { description: 'What helps.' }),
     retryable: t.exposeBoolean('retryable', { description: 'Whether the same job may succeed at another time: see retryJobs.' }),
   }),
 });
@@ -106,11 +106,14 @@ export const Job = builder.prismaNode('Job', {
       nullable: true,
       description: 'Set when the status is FAILED.',
       select: { status: true, failureCode: true, failureMessage: true, failureHint: true, failureRetryable: true },
-      resolve: ({ status, failureCode, failureMessage, failureHint, failureRetryable }) =>
-        status === 'FAILED' ? { code: failureCode as FailureCode, message: failureMessage ?? '', hint: failureHint, retryable: failureRetryable ?? false } : null,
+      resolve: ({ status, failureCode, failureMessage, failureHint, failureRetryable }) => {
+        if (status !== 'FAILED') return null;
+        const code = failureCode as FailureCode;
+        return { code, message: failureMessage ?? '', hint: failureHint ?? failureHints[code], retryable: failureRetryable ?? false };
+      },
     }),
     attempts: t.relation('attempts', { description: 'Every try, the first one first.', query: { orderBy: { attempt: 'asc' } } }),
-    cacheHit: t.exposeBoolean('cacheHit', { description: 'The result is that of the same work done in the last 24 hours.' }),
+    cacheHit: t.exposeBoolean('cacheHit', { description: 'The result is that of the same work done before, by default in the last 24 hours: the same bytes, operation, parameters, provider and version.' }),
     retryOf: t.relation('retryOf', { nullable: true, description: 'The ended job that this one repeats.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When the first attempt began.' }),
