@@ -1,12 +1,15 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { resolveCursorConnection, type ResolveCursorConnectionArgs } from '@pothos/plugin-relay';
+import type { App } from '../app.ts';
 import { Image } from '../assets/schema.ts';
 import type { Job as JobRow, Prisma } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { builder, globalId, rowId, type Context } from '../graphql/builder.ts';
 import { checkPage, defaultPageSize, maxPageSize, parseCursor, printCursor } from '../keyset.ts';
 import { OperationName } from '../operations/schema.ts';
+import type { JobOptions } from './start.ts';
 import { Job, JobStatus } from './types.ts';
+import { checkWait, waitForJobs } from './wait.ts';
 
 export const JobFilter = builder.inputType('JobFilter', {
   description: 'Every condition that is given must hold.',
@@ -126,6 +129,22 @@ export const StartJobsPayload = builder.objectRef<StartedJobs>('StartJobsPayload
     refusals: t.expose('refusals', { type: [Refusal] }),
   }),
 });
+
+/** One job for each image, at most a hundred of them; with `waitMs` all are waited for together. */
+export async function startForImages(
+  app: App,
+  imageIds: readonly { id: string; typename: string }[],
+  options: JobOptions | null | undefined,
+  start: (id: string, options: JobOptions) => Promise<{ id: string }>,
+): Promise<StartedJobs> {
+  const { waitMs, ...each } = options ?? {};
+  checkWait(waitMs ?? 0);
+  if (imageIds.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} imageIds but received ${imageIds.length}`);
+  if (each.idempotencyKey && imageIds.length > 1) throw new UserError('INVALID_INPUT', `Expected one image with an idempotencyKey but received ${imageIds.length}`, { hint: 'A key names one job; send a request for each image' });
+  const started = await startEach(imageIds, (id) => start(id, each));
+  await waitForJobs(app, started.jobIds, waitMs ?? 0);
+  return started;
+}
 
 /** Starts one job for each id; what the request got wrong for one of them becomes its refusal. */
 export async function startEach(ids: readonly { id: string; typename: string }[], start: (id: string) => Promise<{ id: string }>): Promise<StartedJobs> {

@@ -2,10 +2,8 @@ import { Image } from '../../assets/schema.ts';
 import { UserError } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
-import { startEach, StartJobsPayload } from '../../jobs/schema.ts';
+import { startForImages, StartJobsPayload } from '../../jobs/schema.ts';
 import { startJob } from '../../jobs/start.ts';
-import { checkWait, waitForJobs } from '../../jobs/wait.ts';
-import { maxPageSize } from '../../keyset.ts';
 import type { AnalysisFacts } from './facts.ts';
 import { analyze } from './operation.ts';
 
@@ -162,18 +160,11 @@ builder.mutationField('analyzeImages', (t) =>
     scope: 'jobs:write',
     description: 'Analyses images (again). Uploads do this by themselves. At most 100 at a time.',
     args: { imageIds: t.arg.globalIDList({ required: true, for: Image }), options: t.arg({ type: JobOptions }) },
-    resolve: async (_root, { imageIds, options }, { app, viewer }) => {
-      if (imageIds.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} imageIds but received ${imageIds.length}`);
-      if (options?.idempotencyKey && imageIds.length > 1) throw new UserError('INVALID_INPUT', `Expected one image with an idempotencyKey but received ${imageIds.length}`, { hint: 'A key names one job; send a request for each image' });
-      const { waitMs, ...each } = options ?? {};
-      checkWait(waitMs ?? 0);
-      const started = await startEach(imageIds, async (id) => {
+    resolve: (_root, { imageIds, options }, { app, viewer }) =>
+      startForImages(app, imageIds, options, async (id, each) => {
         const image = await app.db.asset.findFirst({ where: { id, ownerId: viewer.id, kind: 'IMAGE' }, select: { id: true } });
         if (!image) throw new UserError('NOT_FOUND', 'There is no image with this id');
         return startJob(app, viewer, { operation: analyze, inputIds: [id], parameters: {}, options: each });
-      });
-      await waitForJobs(app, started.jobIds, waitMs ?? 0);
-      return started;
-    },
+      }),
   }),
 );

@@ -4,10 +4,9 @@ import { Image } from '../../assets/schema.ts';
 import { UserError } from '../../errors.ts';
 import { builder, rowId } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
-import { startEach, StartJobsPayload } from '../../jobs/schema.ts';
-import { startJob } from '../../jobs/start.ts';
+import { startForImages, StartJobsPayload } from '../../jobs/schema.ts';
+import { startJob, type JobOptions as Options } from '../../jobs/start.ts';
 import { Job } from '../../jobs/types.ts';
-import { maxPageSize } from '../../keyset.ts';
 import { Box } from '../analyze/schema.ts';
 import { removeBackground } from './operation.ts';
 import type { Result } from './parameters.ts';
@@ -89,14 +88,14 @@ async function checkImage({ db }: App, viewer: Viewer, id: string, what: string)
 }
 
 /** Looks the background up once, and gives what starts a job for an image. */
-async function prepare(app: App, viewer: Viewer, input: CutOutWish | null | undefined, options: typeof JobOptions.$inferInput | null | undefined) {
+async function prepare(app: App, viewer: Viewer, input: CutOutWish | null | undefined) {
   const { backgroundImageId, ...rest } = input ?? {};
   const behind = backgroundImageId ? rowId(backgroundImageId) : null;
   if (behind) await checkImage(app, viewer, behind, 'background image');
   const parameters = { ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null)), onImage: behind !== null };
-  return async (id: string) => {
+  return async (id: string, options: Options) => {
     await checkImage(app, viewer, id, 'image');
-    return startJob(app, viewer, { operation: removeBackground, inputIds: behind ? [id, behind] : [id], parameters, options: options ?? {} });
+    return startJob(app, viewer, { operation: removeBackground, inputIds: behind ? [id, behind] : [id], parameters, options });
   };
 }
 
@@ -107,8 +106,8 @@ builder.mutationFields((t) => ({
     description: 'Cuts the subject out of a picture. The files become images of the viewer, and are in `outputs` and `result` of the job. A picture without a subject fails with NO_SUBJECT.',
     args: { imageId: t.arg.globalID({ required: true, for: Image }), input: t.arg({ type: RemoveBackgroundInput }), options: t.arg({ type: JobOptions }) },
     resolve: async (query, _root, { imageId, input, options }, { app, viewer }) => {
-      const start = await prepare(app, viewer, input, options);
-      const { id } = await start(rowId(imageId));
+      const start = await prepare(app, viewer, input);
+      const { id } = await start(rowId(imageId), options ?? {});
       return app.db.job.findFirstOrThrow({ ...query, where: { id, ownerId: viewer.id } });
     },
   }),
@@ -117,10 +116,6 @@ builder.mutationFields((t) => ({
     scope: 'jobs:write',
     description: 'As `removeBackground`, one job for each image. At most 100 at a time.',
     args: { imageIds: t.arg.globalIDList({ required: true, for: Image }), input: t.arg({ type: RemoveBackgroundInput }), options: t.arg({ type: JobOptions }) },
-    resolve: async (_root, { imageIds, input, options }, { app, viewer }) => {
-      if (imageIds.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} imageIds but received ${imageIds.length}`);
-      if (options?.idempotencyKey && imageIds.length > 1) throw new UserError('INVALID_INPUT', `Expected one image with an idempotencyKey but received ${imageIds.length}`, { hint: 'A key names one job; send a request for each image' });
-      return startEach(imageIds, await prepare(app, viewer, input, options));
-    },
+    resolve: async (_root, { imageIds, input, options }, { app, viewer }) => startForImages(app, imageIds, options, await prepare(app, viewer, input)),
   }),
 }));
