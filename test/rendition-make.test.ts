@@ -14,7 +14,7 @@ import { diskStorage } from '../src/storage/disk.ts';
 import { until } from './until.ts';
 
 const log = createLog('silent');
-const recipe: Recipe = { width: 30, height: 20, fit: 'fill', format: 'PNG', quality: 80 };
+const recipe: Recipe = { crop: null, width: 30, height: 20, fit: 'fill', format: 'PNG', quality: 80 };
 const here = () => new AbortController().signal;
 let root: string;
 let cache: RenditionCache;

@@ -8,7 +8,7 @@ import { type Recipe, renderImage, type RenditionFormat } from '../src/compute/r
 
 const limits = { maxSide: 16_384, maxPixels: 64e6, maxAvifPixels: 32e6, maxFrames: 1000 };
 const shared = new URL('../../shared/data/', import.meta.url);
-const recipe: Recipe = { width: 40, height: 30, fit: 'fill', format: 'JPEG', quality: 80 };
+const recipe: Recipe = { crop: null, width: 40, height: 30, fit: 'fill', format: 'JPEG', quality: 80 };
 const formats: RenditionFormat[] = ['JPEG', 'WEBP', 'AVIF', 'PNG'];
 
 let folder: string;
@@ -52,6 +52,17 @@ describe('a rendering', () => {
       for (const name of ['exif', 'xmp', 'iptc', 'icc', 'orientation'] as const) expect(metadata[name], name).toBeUndefined();
       expect(made.includes('secret place')).toBe(false);
     }
+  });
+
+  test('is of the part that was asked for, of the upright picture, in every fit', async () => {
+    const onItsSide = await stripes().withMetadata({ orientation: 6 }).jpeg({ quality: 95 }).toBuffer();
+    const crop = { left: 10, top: 40, width: 60, height: 40 };
+    const whole = await render(onItsSide, { crop, width: 30, height: 20, format: 'PNG' });
+    for (const [x, y] of [[3, 3], [27, 3], [27, 17], [3, 17]] as const) expect(await colorAt(whole, x, y)).toEqual(green);
+    const middle = await render(onItsSide, { crop: { left: 0, top: 20, width: 80, height: 40 }, fit: 'cover', width: 20, height: 20, format: 'PNG' });
+    expect([await colorAt(middle, 10, 3), await colorAt(middle, 10, 17)]).toEqual([red, green]);
+    const framed = await render(onItsSide, { crop, fit: 'contain', width: 60, height: 60, format: 'PNG' });
+    expect([await colorAt(framed, 30, 4), await colorAt(framed, 30, 30)]).toEqual([near([255, 255, 255]), green]);
   });
 
   test('stands upright', async () => {

@@ -6,12 +6,12 @@ import { signPath } from '../src/storage/signature.ts';
 
 const secret = 'a secret of the tests, long enough';
 const image = { id: '6f1c8a52-6d1c-4a57-9d0f-0d4a5f5b7e11', width: 4000, height: 3000 };
-const wish: RenditionWish = { width: 400, height: null, fit: 'INSIDE', format: 'AUTO', quality: 80, expiresInSeconds: 86_400, download: false };
+const wish: RenditionWish & { expiresInSeconds: number; download: boolean } = { width: 400, height: null, fit: 'INSIDE', crop: null, focus: null, format: 'AUTO', quality: 80, expiresInSeconds: 86_400, download: false };
 
 /** All that signing gets: no database, no storage, no compute. */
 const server = (environment: Record<string, string> = {}) => ({ config: readConfig(environment), signUrl: (path: string) => `http://here${signPath(secret, path)}` });
-const sign = (changes: Partial<RenditionWish> = {}, environment: Record<string, string> = {}) => signRendition(server(environment), image, { ...wish, ...changes });
-const refusal = (changes: Partial<RenditionWish>, environment: Record<string, string> = {}): string => {
+const sign = (changes: Partial<typeof wish> = {}, environment: Record<string, string> = {}) => signRendition(server(environment), image, { ...wish, ...changes }, { ...wish, ...changes });
+const refusal = (changes: Partial<typeof wish>, environment: Record<string, string> = {}): string => {
   try {
     sign(changes, environment);
   } catch (error) {
@@ -58,12 +58,56 @@ describe('the size of a rendition', () => {
   });
 });
 
+describe('a part of a picture', () => {
+  const part = (changes: Partial<typeof wish>) => {
+    const verdict = verifyRendition(secret, pathOf(sign(changes).url));
+    if ('refused' in verdict) throw new Error(verdict.refused);
+    const { crop, width, height, fit } = verdict.grant;
+    return { crop, width, height, fit };
+  };
+  const half = { x: 0.5, y: 0, width: 0.5, height: 1 };
+
+  test('is a picture of its own: it fits, covers and is not enlarged as that would', () => {
+    const crop = { left: 2000, top: 0, width: 2000, height: 3000 };
+    expect(part({ crop: half })).toEqual({ crop, width: 400, height: 600, fit: 'fill' });
+    expect(part({ crop: half, width: 4000, height: 4000, fit: 'COVER' })).toEqual({ crop, width: 2000, height: 2000, fit: 'cover' });
+    expect(part({ crop: half, width: 300, height: 300, fit: 'CONTAIN' })).toEqual({ crop, width: 300, height: 300, fit: 'contain' });
+    expect(part({ crop: { x: 1, y: 1, width: 1e-9, height: 1e-9 } }).crop).toEqual({ left: 3999, top: 2999, width: 1, height: 1 });
+    expect(part({ crop: { x: 0, y: 0, width: 1, height: 1 } })).toEqual(part({}));
+  });
+
+  test.each([
+    [{ x: 0.5, y: 0.5 }, null, { left: 500, top: 0, width: 3000, height: 3000 }],
+    [{ x: 0, y: 0 }, null, { left: 0, top: 0, width: 3000, height: 3000 }],
+    [{ x: 1, y: 0.2 }, null, { left: 1000, top: 0, width: 3000, height: 3000 }],
+    [{ x: 0.4, y: 0.9 }, null, { left: 100, top: 0, width: 3000, height: 3000 }],
+    [{ x: 0, y: 0.6 }, half, { left: 2000, top: 800, width: 2000, height: 2000 }],
+  ])('with the focus %j and the crop %j a square is cut around it', (focus, crop, expected) => {
+    expect(part({ width: 100, height: 100, fit: 'COVER', focus, crop })).toEqual({ crop: expected, width: 100, height: 100, fit: 'fill' });
+  });
+
+  test.each([
+    [{ crop: { x: 0.6, y: 0, width: 0.5, height: 1 } }, 'Expected crop as fractions of the picture that lie within it but received x 0.6, y 0, width 0.5, height 1'],
+    [{ crop: { x: 0, y: 0, width: 0, height: 1 } }, 'width 0'],
+    [{ crop: { x: NaN, y: 0, width: 1, height: 1 } }, 'x NaN'],
+    [{ crop: { x: -0.1, y: 0, width: 1, height: 1 } }, 'x -0.1'],
+    [{ width: 10, height: 10, fit: 'COVER', focus: { x: 0.5, y: 1.1 } }, 'Expected focus as fractions from 0 to 1 but received x 0.5, y 1.1'],
+    [{ focus: { x: 0.5, y: 0.5 } }, 'Expected focus with fit COVER, a width and a height only'],
+  ] as const)('%j is refused', (changes, message) => {
+    expect(refusal(changes)).toContain(message);
+  });
+
+  test('a server with fixed sizes cuts nothing out', () => {
+    expect(refusal({ width: 320, crop: half }, { RENDITION_SIZES: '320' })).toContain('Expected no crop and no focus');
+  });
+});
+
 describe('the URL of a rendition', () => {
   test('says the size that will come, and for how long it works', () => {
     const { url, expiresAt, width, height, format } = sign({ width: 5, height: 4096, format: 'WEBP', download: true });
     expect({ width, height, format }).toEqual({ width: 5, height: 4, format: 'WEBP' });
     expect(verifyRendition(secret, pathOf(url))).toEqual({
-      grant: { imageId: image.id, width: 5, height: 4, fit: 'fill', format: 'WEBP', quality: 80, download: true, expires: expiresAt.getTime() / 1000 },
+      grant: { imageId: image.id, crop: null, width: 5, height: 4, fit: 'fill', format: 'WEBP', quality: 80, download: true, expires: expiresAt.getTime() / 1000 },
     });
     expect(expiresAt.getTime() - Date.now()).toBeGreaterThanOrEqual(86_399_000);
     expect(expiresAt.getTime() - Date.now()).toBeLessThanOrEqual(86_400_000 * 1.25);

@@ -1,20 +1,26 @@
 import type { App } from '../app.ts';
-import type { Recipe, RenditionFormat } from '../compute/render.ts';
+import type { PixelBox, Recipe, RenditionFormat } from '../compute/render.ts';
 import type { Config } from '../config.ts';
 import { UserError } from '../errors.ts';
+import { checkCrop, coverBox, type CropWish, regionOf } from './crop.ts';
 import { expiryOf, type Verdict, verifyPath } from '../storage/signature.ts';
 
 export type RenditionFit = 'INSIDE' | 'COVER' | 'CONTAIN';
 
 /** What a client asks for. */
-export interface RenditionWish {
+export interface RenditionWish extends CropWish {
   width: number | null;
   height: number | null;
   fit: RenditionFit;
   format: RenditionFormat | 'AUTO';
   quality: number;
-  expiresInSeconds: number;
-  download: boolean;
+}
+
+/** What the row of an image says about its size. */
+export interface ImageSize {
+  id: string;
+  width: number;
+  height: number;
 }
 
 export interface SignedRendition {
@@ -25,10 +31,14 @@ export interface SignedRendition {
   format: RenditionFormat | 'AUTO';
 }
 
-/** What a signed URL grants: one picture made from one image. With AUTO the request's Accept decides the format. */
-export interface RenditionGrant extends Omit<Recipe, 'format'> {
+/** One picture made from one image. With AUTO the request's Accept decides the format. */
+export interface Rendition extends Omit<Recipe, 'format'> {
   imageId: string;
   format: RenditionFormat | 'AUTO';
+}
+
+/** What a signed URL grants. */
+export interface RenditionGrant extends Rendition {
   download: boolean;
   expires: number;
 }
@@ -40,12 +50,13 @@ const maxUrlSeconds = 7 * 24 * 3600;
 const longestWindowSeconds = 6 * 3600;
 
 /** Where to get a rendition. Computed from the image's row alone: it costs no call to anything, and nothing is made until it is fetched. */
-export function signRendition({ config, signUrl }: Pick<App, 'config' | 'signUrl'>, image: { id: string; width: number; height: number }, wish: RenditionWish): SignedRendition {
-  checkWish(config, wish);
-  const { width, height, fit } = shapeOf(image, wish, config.RENDITION_MAX_SIDE);
-  const { format, quality, download } = wish;
-  const expires = expiryOf(wish.expiresInSeconds, new Date(), longestWindowSeconds);
-  const query = new URLSearchParams({ width: String(width), height: String(height), fit, format, quality: String(quality), ...(download && { download: 'true' }), expires: String(expires) });
+export function signRendition({ config, signUrl }: Pick<App, 'config' | 'signUrl'>, image: ImageSize, wish: RenditionWish, { expiresInSeconds, download }: { expiresInSeconds: number; download: boolean }): SignedRendition {
+  if (expiresInSeconds < 60 || expiresInSeconds > maxUrlSeconds) throw new UserError('INVALID_INPUT', `Expected expiresIn between 60 and ${maxUrlSeconds} seconds but received ${expiresInSeconds}`);
+  const { crop, width, height, fit, quality, format } = renditionOf(config, image, wish);
+  const expires = expiryOf(expiresInSeconds, new Date(), longestWindowSeconds);
+  const query = new URLSearchParams({
+    ...(crop && { crop: printBox(crop) }), width: String(width), height: String(height), fit, format, quality: String(quality), ...(download && { download: 'true' }), expires: String(expires),
+  });
   return { url: signUrl(`${renditionPrefix}${image.id}?${query}`), expiresAt: new Date(expires * 1000), width, height, format };
 }
 
@@ -57,6 +68,7 @@ export function verifyRendition(secret: string, pathAndQuery: string): Verdict<R
   return {
     grant: {
       imageId: pathname.slice(renditionPrefix.length),
+      crop: parseBox(text('crop')),
       width: Number(text('width')),
       height: Number(text('height')),
       // The border: the signature says that `signRendition` wrote these.
@@ -69,19 +81,39 @@ export function verifyRendition(secret: string, pathAndQuery: string): Verdict<R
   };
 }
 
-function checkWish({ RENDITION_SIZES: sizes, RENDITION_MAX_SIDE: maxSide }: Config, { width, height, quality, expiresInSeconds }: RenditionWish): void {
+export const printBox = ({ left, top, width, height }: PixelBox) => [left, top, width, height].join('-');
+export function parseBox(text: string): PixelBox | null {
+  const [left, top, width, height] = text.split('-').map(Number);
+  return width === undefined || height === undefined ? null : { left: left!, top: top!, width, height };
+}
+
+/** The exact picture that a wish comes to. Throws `UserError` for one that this server does not grant. */
+export function renditionOf(config: Config, image: ImageSize, wish: RenditionWish): Rendition {
+  checkWish(config, wish);
+  const region = regionOf(image, wish.crop);
+  const shape = shapeOf(region, wish, config.RENDITION_MAX_SIDE);
+  const { format, quality } = wish;
+  const covers = shape.fit === 'cover' && wish.focus !== null;
+  const { crop, fit } = covers ? { crop: coverBox(image, region, shape, wish.focus!), fit: 'fill' as const } : { crop: region, fit: shape.fit };
+  const isWhole = crop.width === image.width && crop.height === image.height;
+  return { imageId: image.id, crop: isWhole ? null : crop, width: shape.width, height: shape.height, fit, format, quality };
+}
+
+function checkWish({ RENDITION_SIZES: sizes, RENDITION_MAX_SIDE: maxSide }: Config, { width, height, fit, quality, crop, focus }: RenditionWish): void {
   const refuse = (message: string, hint?: string) => new UserError('INVALID_INPUT', message, { hint });
   if (width === null && height === null) throw refuse('Expected a width, a height or both for a rendition but received neither');
   for (const [name, side] of Object.entries({ width, height })) {
     if (side !== null && (side < 1 || side > maxSide)) throw refuse(`Expected ${name} between 1 and ${maxSide} pixels for a rendition but received ${side}`);
   }
   if (quality < 1 || quality > 100) throw refuse(`Expected quality between 1 and 100 for a rendition but received ${quality}`);
-  if (expiresInSeconds < 60 || expiresInSeconds > maxUrlSeconds) throw refuse(`Expected expiresIn between 60 and ${maxUrlSeconds} seconds but received ${expiresInSeconds}`);
+  checkCrop({ crop, focus });
+  if (focus && (fit !== 'COVER' || width === null || height === null)) throw refuse('Expected focus with fit COVER, a width and a height only, because nothing else cuts anything off', 'Leave focus out, or ask for COVER with both sides');
 
   if (sizes.length === 0) return;
   const size = `${width ?? ''}${height === null ? '' : `x${height}`}`;
   if (!sizes.includes(size)) throw refuse(`Expected one of the sizes of this server (${sizes.join(', ')}) for a rendition but received ${size}`, 'Ask for the next larger size and let the page scale it, or have RENDITION_SIZES changed');
   if (quality !== defaultQuality) throw refuse(`Expected quality ${defaultQuality} for a rendition, because this server offers fixed sizes only, but received ${quality}`, 'Leave quality out');
+  if (crop || focus) throw refuse('Expected no crop and no focus for a rendition, because this server offers fixed sizes only', 'Have RENDITION_SIZES changed');
 }
 
 /** The exact size a wish comes to. Nothing is enlarged: where the picture has too few pixels the answer is smaller and keeps the proportions asked for. */

@@ -8,7 +8,7 @@ import { attachment } from '../storage/disposition.ts';
 import { ObjectMissing } from '../storage/storage.ts';
 import { openLivingImages } from './living-images.ts';
 import { createRenditionMaker } from './make-rendition.ts';
-import { renditionPrefix, verifyRendition } from './rendition.ts';
+import { printBox, renditionPrefix, verifyRendition } from './rendition.ts';
 import { openRenditionCache } from './rendition-cache.ts';
 import { Refusal, signedRoute, whileGranted } from './signed-route.ts';
 
@@ -32,8 +32,9 @@ export async function openRenditions(app: App, secret: string) {
       if (!image) throw new ObjectMissing(grant.imageId);
       const format = grant.format === 'AUTO' ? chooseFormat(headers.accept, image.hasAlpha) : grant.format;
       const { contentType, extension } = imageFormats[format];
-      const recipe: Recipe = { width: grant.width, height: grant.height, fit: grant.fit, format, quality: grant.quality };
-      const name = `${grant.imageId}.${recipe.width}x${recipe.height}.${recipe.fit}.${recipe.quality}.${edition}.${extension}`;
+      const { crop, width, height, fit, quality } = grant;
+      const recipe: Recipe = { crop, width, height, fit, format, quality };
+      const name = `${grant.imageId}.${crop ? `${printBox(crop)}.` : ''}${width}x${height}.${fit}.${quality}.${edition}.${extension}`;
       return {
         etag: `"${createHash('sha256').update(name).digest('base64url').slice(0, 22)}"`,
         cacheControl: whileGranted(grant.expires),

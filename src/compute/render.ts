@@ -5,8 +5,18 @@ import { type DecodeLimits, readHeader, usePixels } from './decode.ts';
 /** What a browser shows and we encode. */
 export type RenditionFormat = 'JPEG' | 'WEBP' | 'AVIF' | 'PNG';
 
+/** Pixels of the upright picture. */
+export interface PixelBox {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
 /** A derived picture, exactly. */
 export interface Recipe {
+  /** The part to begin with; the whole picture where it is null. */
+  crop: PixelBox | null;
   width: number;
   height: number;
   /** How a picture of other proportions comes to this size: the sides are scaled apart, cut off from the middle, or filled up. */
@@ -24,10 +34,10 @@ const white = { r: 255, g: 255, b: 255 };
  */
 export async function renderImage({ source, target, recipe, limits }: { source: string; target: string; recipe: Recipe; limits: DecodeLimits }): Promise<void> {
   const header = await readHeader(await readFile(source), limits);
-  const { width, height, fit } = recipe;
+  const { crop, width, height, fit } = recipe;
   const isGlass = header.hasAlpha && recipe.format !== 'JPEG';
   const { result } = await usePixels(header, (image) => {
-    const sized = image.resize({ width, height, fit, background: { ...white, alpha: isGlass ? 0 : 1 } }).toColourspace('srgb');
+    const sized = (crop ? image.extract(crop) : image).resize({ width, height, fit, background: { ...white, alpha: isGlass ? 0 : 1 } }).toColourspace('srgb');
     return encode(header.hasAlpha && !isGlass ? sized.flatten({ background: white }) : sized, recipe).toBuffer();
   });
   await writeFile(target, result);
