@@ -16,7 +16,7 @@ import { memoryRates, redisRates, type Rates } from './rates.ts';
 import { openRedis } from './redis.ts';
 import { memorySeats, redisSeats, type Seats } from './seats.ts';
 import { diskStorage } from './storage/disk.ts';
-import { readSigningSecret, signPath } from './storage/signature.ts';
+import { readSigningSecret, signPath, signPermanent } from './storage/signature.ts';
 import type { S3Settings } from './storage/s3.ts';
 import type { Storage } from './storage/storage.ts';
 
@@ -34,6 +34,8 @@ export interface App {
   compute: Compute;
   /** The URL of a path of this server, with a signature that its route verifies. */
   signUrl: (pathAndQuery: string) => string;
+  /** The URL of something public, where CDNs are asked for it; its signature does not expire. */
+  signPermanentUrl: (prefix: string, rest: string) => string;
   http: Http;
 }
 
@@ -69,7 +71,9 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string,
     opened.push(() => queue.close(1_000));
     const compute = keep(createCompute({ processes: config.COMPUTE_PROCESSES, memoryLimitBytes: config.COMPUTE_MEMORY, log, tasksUrl }));
     const http = createHttp({ outward: createOutward(createGuard({ allowedHosts: config.OUTWARD_ALLOWED_HOSTS })) });
-    return { config, log, database, db: database.db, storage, queue, events, rates, seats, compute, signUrl: (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery), http, close };
+    const signUrl: App['signUrl'] = (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery);
+    const signPermanentUrl: App['signPermanentUrl'] = (prefix, rest) => (config.CDN_BASE_URL ?? publicUrl()) + signPermanent(secret, prefix, rest);
+    return { config, log, database, db: database.db, storage, queue, events, rates, seats, compute, signUrl, signPermanentUrl, http, close };
   } catch (error) {
     await close();
     throw error;

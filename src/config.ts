@@ -94,6 +94,9 @@ export const settings = {
   RENDITION_SIZES: sizes.prefault('').describe('The only sizes that clients may ask for, at the default quality: WIDTH, xHEIGHT or WIDTHxHEIGHT, separated by commas. Without it: any.'),
   RENDITION_CACHE_SIZE: byteSize.prefault('1GB').describe('Renditions kept in DATA_DIR/cache; those not used for the longest time go first.'),
 
+  CDN_BASE_URL: origin.optional().describe('Where clients find what is public, such as https://cdn.example.com: a CDN that fetches from this server and keeps what it gave. Without it: PUBLIC_URL.'),
+  PUBLIC_MAX_AGE: duration.prefault('1h').describe('CDNs and browsers keep what is public for so long. What was made private again, or deleted, is gone from here at once, but copies of it live on up to this long and a minute more.'),
+
   ANALYZE_PROVIDER: z.enum(['auto', 'local', 'azure-vision']).prefault('auto').describe('Who analyses when the client does not say. "auto": azure-vision when it is set up, and local when that fails or is not.'),
   AZURE_VISION_ENDPOINT: url.optional().describe('The endpoint of an Azure Computer Vision resource, such as https://NAME.cognitiveservices.azure.com.'),
   AZURE_VISION_KEY: secret.optional().describe('One of the two keys of that resource.'),

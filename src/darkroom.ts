@@ -5,7 +5,9 @@ import { mustAllow } from './access/viewer.ts';
 import { openApp, type App, type OwnParts } from './app.ts';
 import { serveArchives } from './assets/serve-archives.ts';
 import { serveFiles } from './assets/serve.ts';
-import { openRenditions } from './assets/serve-renditions.ts';
+import { openLivingAssets } from './assets/living-assets.ts';
+import { servePublic } from './assets/serve-public.ts';
+import { openRenditions, serveRenditions } from './assets/serve-renditions.ts';
 import { startSweeper } from './assets/sweep.ts';
 import type { Config } from './config.ts';
 import type { Context } from './graphql/builder.ts';
@@ -30,7 +32,7 @@ export interface Darkroom {
 export async function startDarkroom(config: Config, log: Log, parts: OwnParts = {}): Promise<Darkroom> {
   checkOperationSettings(config);
   let server: RunningServer | null = null;
-  let renditions: Awaited<ReturnType<typeof openRenditions>> | null = null;
+  let files: Awaited<ReturnType<typeof openFiles>> | null = null;
   // With PORT=0 the address is known only once the server listens.
   const publicUrl = () => (config.PORT === 0 && server ? server.url : config.PUBLIC_URL);
   const app = await openApp(config, log, publicUrl, parts);
@@ -41,20 +43,30 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
     sweeper.stop();
     // At the same time, so that the whole stop takes the time-out once.
     await Promise.all([server?.close(config.SHUTDOWN_TIMEOUT), worker?.stop(config.SHUTDOWN_TIMEOUT)]);
-    await Promise.all([reconciler.stop(), renditions?.close()]);
+    await Promise.all([reconciler.stop(), files?.close()]);
     await app.close();
   };
   try {
     if (config.ROLE !== 'worker') {
-      const secret = await readSigningSecret(config.DATA_DIR, config.SIGNING_SECRET);
-      renditions = await openRenditions(app, secret);
-      server = await listen(app, [serveFiles({ storage: app.storage, secret, log }), renditions.route, serveArchives(app, secret)]);
+      files = await openFiles(app);
+      server = await listen(app, files.routes);
     }
   } catch (error) {
     await stop();
     throw error;
   }
   return { app, url: server?.url ?? null, stop };
+}
+
+/** The routes that hand out files. */
+async function openFiles(app: App): Promise<{ routes: Route[]; close(): Promise<void> }> {
+  const secret = await readSigningSecret(app.config.DATA_DIR, app.config.SIGNING_SECRET);
+  const assets = await openLivingAssets(app);
+  const renditions = await openRenditions(app);
+  return {
+    routes: [serveFiles(app, secret), serveRenditions(app, secret, assets, renditions.find), servePublic(app, secret, assets, renditions.find), serveArchives(app, secret)],
+    close: async () => void (await Promise.all([assets.close(), renditions.close()])),
+  };
 }
 
 async function listen(app: App, routes: Route[]): Promise<RunningServer> {

@@ -76,6 +76,7 @@ test('a vendor is known to one place', () => {
     [/^minio$/, /^storage\/s3\.ts$/],
     [/^@azure\//, /^operations\/analyze\/providers\/azure-vision\.ts$/],
     [/^@prisma\/|^pg$|^@electric-sql\/|^pglite-prisma-adapter$/, /^database\//],
+    [/^yazl$/, /^assets\/zip\.ts$/],
     [/^pino$/, /^log\.ts$/],
     [/^ipaddr\.js$/, /^http\/guard\.ts$/],
     [/^jose$/, /^access\//],

@@ -24,7 +24,7 @@ let base: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'darkroom-serve-'));
   storage = await diskStorage({ root, publicUrl: () => base, secret });
-  const serve = serveFiles({ storage, secret, log: createLog('silent') });
+  const serve = serveFiles({ storage, log: createLog('silent') }, secret);
   server = createServer((request, response) => void serve(request, response).then((served) => served || response.writeHead(418).end()));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -257,7 +257,7 @@ describe('serving stored files', () => {
   });
 
   test('a storage that fails is 500 without its words', async () => {
-    const broken = serveFiles({ storage: { ...storage, stat: () => Promise.reject(new Error('the password is sesame')) }, secret, log: createLog('silent') });
+    const broken = serveFiles({ storage: { ...storage, stat: () => Promise.reject(new Error('the password is sesame')) }, log: createLog('silent') }, secret);
     const other = createServer((request, response) => void broken(request, response));
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const path = (await signed('processed/one')).slice(base.length);

@@ -4,7 +4,7 @@ import { limitsOf } from '../access/limits/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Inspection } from '../compute/inspect.ts';
-import { Prisma, type Asset } from '../database/generated/client.ts';
+import { Prisma, type Asset, type Visibility } from '../database/generated/client.ts';
 import { isUnreachable, withRetry } from '../database/retry.ts';
 import { imageFacts } from './image-facts.ts';
 import { holdRoom, mustHaveRoom } from './room.ts';
@@ -22,7 +22,7 @@ export async function createImage(
   viewer: Viewer,
   file: { path: string; filename: string; byteSize: number; sha256: string },
   inspection: Inspection,
-  facts: { title?: string | null; tags?: string[] | null; metadata?: unknown; keepLocation?: boolean | null },
+  facts: { title?: string | null; tags?: string[] | null; metadata?: unknown; keepLocation?: boolean | null; visibility?: Visibility | null },
 ): Promise<{ image: Asset; alreadyStored: boolean }> {
   const { db, storage } = app;
   const id = randomUUID();
@@ -44,6 +44,7 @@ export async function createImage(
           sha256: file.sha256,
           storageKey,
           ...imageFacts(inspection, { keepLocation: facts.keepLocation ?? false }),
+          visibility: facts.visibility ?? 'PRIVATE',
           title: facts.title ?? null,
           metadata: facts.metadata === undefined || facts.metadata === null ? Prisma.DbNull : (facts.metadata as Prisma.InputJsonValue),
           tags: { create: tags.map((name) => ({ ownerId: viewer.id, name, source: 'user', confidence: 1 })) },

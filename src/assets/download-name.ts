@@ -1,3 +1,4 @@
+import { parse } from 'node:path';
 import { imageFormats } from '../compute/sniff.ts';
 import { safeName } from '../storage/file-name.ts';
 
@@ -22,3 +23,9 @@ export function downloadName({ filename, contentType }: { filename: string; cont
   const given = /\.(\w+)$/.exec(filename)?.[1]?.toLowerCase();
   return safeName(!known || (given && known.includes(given)) ? filename : `${filename || 'download'}.${known[0]}`);
 }
+
+/** How names of files of this type end; undefined for a type that we know none of. */
+export const extensionOf = (contentType: string): string | undefined => extensions[contentType]?.[0];
+
+/** A file's name without its extension, for something that is made from it. */
+export const baseOf = (filename: string): string => parse(filename).name || 'image';

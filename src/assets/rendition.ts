@@ -81,10 +81,22 @@ export function verifyRendition(secret: string, pathAndQuery: string): Verdict<R
   };
 }
 
-export const printBox = ({ left, top, width, height }: PixelBox) => [left, top, width, height].join('-');
-export function parseBox(text: string): PixelBox | null {
+const printBox = ({ left, top, width, height }: PixelBox) => [left, top, width, height].join('-');
+function parseBox(text: string): PixelBox | null {
   const [left, top, width, height] = text.split('-').map(Number);
   return width === undefined || height === undefined ? null : { left: left!, top: top!, width, height };
+}
+
+/** Everything about a rendition but its image and format, in a name: such as 640x480_cover_80 or 640x480_fill_80_0-0-960-720. */
+export function printShape({ crop, width, height, fit, quality }: Omit<Recipe, 'format'>): string {
+  return [`${width}x${height}`, fit, quality, ...(crop ? [printBox(crop)] : [])].join('_');
+}
+
+/** What `printShape` was given. */
+export function parseShape(text: string): Omit<Recipe, 'format'> {
+  const [size = '', fit, quality, crop = ''] = text.split('_');
+  const [width, height] = size.split('x').map(Number);
+  return { crop: parseBox(crop), width: width!, height: height!, fit: fit as Recipe['fit'], quality: Number(quality) };
 }
 
 /** The exact picture that a wish comes to. Throws `UserError` for one that this server does not grant. */

@@ -1,9 +1,10 @@
 import { thumbHashToDataUri } from '../compute/placeholder.ts';
 import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
-import type { AssetKind } from '../database/generated/client.ts';
+import type { AssetKind, Visibility } from '../database/generated/client.ts';
 import { builder, rowId } from '../graphql/builder.ts';
 import { UserError } from '../errors.ts';
 import { downloadName } from './download-name.ts';
+import { publicFileUrl } from './public.ts';
 import { updateImage } from './update.ts';
 
 export const defaultUrlSeconds = 3600;
@@ -25,6 +26,14 @@ export const SignedUrl = builder.objectRef<{ url: string; expiresAt: Date }>('Si
   }),
 });
 
+export const VisibilityEnum = builder.enumType('Visibility', {
+  description: 'Whether an asset has public URLs: see `setVisibility`.',
+  values: {
+    PRIVATE: { description: 'Only the viewer, and whoever holds a signed URL until it expires.' },
+    PUBLIC: { description: 'Also whoever holds one of its public URLs. They cannot be guessed: what was never given out stays unseen.' },
+  } satisfies Record<Visibility, object>,
+});
+
 /** The type in the graph of each kind of asset. */
 const typenames: Record<AssetKind, string> = { IMAGE: 'Image', MODEL_3D: 'Model3D', AUDIO: 'AudioClip' };
 
@@ -41,6 +50,7 @@ export const AssetRef = builder.prismaInterface('Asset', {
     byteSize: t.exposeInt('byteSize'),
     sha256: t.exposeString('sha256', { description: 'SHA-256 of the bytes in hexadecimal. The same bytes uploaded twice are one asset.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime' }),
+    visibility: t.expose('visibility', { type: VisibilityEnum }),
     url: t.field({
       type: SignedUrl,
       description: 'Where to read the file as it was stored, byte for byte.',
@@ -54,6 +64,13 @@ export const AssetRef = builder.prismaInterface('Asset', {
         const expiresAt = new Date(Date.now() + seconds * 1000);
         return { url: await app.storage.signedUrl(asset.storageKey, { expiresInSeconds: seconds, ...(download && { downloadAs: downloadName(asset) }) }), expiresAt };
       },
+    }),
+    publicUrl: t.field({
+      type: 'URL',
+      nullable: true,
+      description: 'Where everybody can read the file as it was stored, byte for byte, with whatever the camera wrote into it; null while it is private. Stays the same for ever, for CDNs to keep. An upload is saved, not shown: to show a picture see `publicRendition`.',
+      select: { id: true, contentType: true, visibility: true },
+      resolve: (asset, _args, { app }) => (asset.visibility === 'PUBLIC' ? publicFileUrl(app, asset) : null),
     }),
   }),
 });

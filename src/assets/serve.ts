@@ -6,7 +6,7 @@ import { ObjectMissing, type Storage } from '../storage/storage.ts';
 import { signedRoute, whileGranted } from './signed-route.ts';
 
 /** Hands out stored files under `/files/` to whoever holds a signed URL. */
-export function serveFiles({ storage, secret, log }: { storage: Storage; secret: string; log: Log }) {
+export function serveFiles({ storage, log }: { storage: Storage; log: Log }, secret: string) {
   return signedRoute({
     prefix: '/files/',
     log,
@@ -15,8 +15,7 @@ export function serveFiles({ storage, secret, log }: { storage: Storage; secret:
       const info = await storage.stat(key);
       if (!info) throw new ObjectMissing(key);
       return {
-        // A key is never given to other bytes, so it is the identity of the bytes.
-        etag: `"${createHash('sha256').update(key).digest('base64url').slice(0, 22)}"`,
+        etag: identityOf(key),
         cacheControl: whileGranted(expires),
         open: async () => ({
           byteSize: info.byteSize,
@@ -29,4 +28,9 @@ export function serveFiles({ storage, secret, log }: { storage: Storage; secret:
       };
     },
   });
+}
+
+/** The ETag of what a name is never given to other bytes of, such as a key. */
+export function identityOf(name: string): string {
+  return `"${createHash('sha256').update(name).digest('base64url').slice(0, 22)}"`;
 }

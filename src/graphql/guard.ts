@@ -18,9 +18,9 @@ export function requestIdOf(request: IncomingMessage): string {
 }
 
 /** Who may come in, by the addresses that browsers put into requests. */
-export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CORS_ORIGINS' | 'JWT_SECRET' | 'TRUSTED_PROXIES'>) {
+export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' | 'CORS_ORIGINS' | 'JWT_SECRET' | 'TRUSTED_PROXIES'>) {
   const publicUrl = new URL(config.PUBLIC_URL);
-  const localNames = ['localhost', '127.0.0.1', '[::1]', publicUrl.hostname];
+  const localNames = ['localhost', '127.0.0.1', '[::1]', publicUrl.hostname, ...(config.CDN_BASE_URL ? [new URL(config.CDN_BASE_URL).hostname] : [])];
 
   const proxies = networks(config.TRUSTED_PROXIES);
   const isProxy = (address: string) => isIP(address) > 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');

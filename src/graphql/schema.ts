@@ -1,6 +1,7 @@
 import '../access/schema.ts';
 import '../access/limits/schema.ts';
 import '../assets/archive-schema.ts';
+import '../assets/public-schema.ts';
 import '../assets/rendition-schema.ts';
 import '../assets/audio-schema.ts';
 import '../assets/model-schema.ts';

@@ -24,13 +24,23 @@ export function signPath(secret: string, pathAndQuery: string): string {
 export function verifyPath(secret: string, signed: string, now: Date = new Date()): Verdict<{ url: URL; expires: number }> {
   const cut = signed.lastIndexOf(separator);
   const text = signed.slice(0, Math.max(cut, 0));
-  const expected = Buffer.from(mac(secret, text));
-  const given = Buffer.from(signed.slice(cut + separator.length));
-  if (cut < 0 || given.length !== expected.length || !timingSafeEqual(given, expected)) return { refused: 'WRONG' };
+  if (cut < 0 || !isSame(signed.slice(cut + separator.length), mac(secret, text))) return { refused: 'WRONG' };
 
   const url = new URL(text, 'http://signed');
   const expires = Number(url.searchParams.get('expires'));
   return expires * 1000 <= now.getTime() ? { refused: 'EXPIRED' } : { grant: { url, expires } };
+}
+
+/** A path whose signature never expires: whoever serves it asks something else whether it still holds. */
+export function signPermanent(secret: string, prefix: string, rest: string): string {
+  return `${prefix}${mac(secret, prefix + rest)}/${rest}`;
+}
+
+/** The rest of the path that `signPermanent` was given. */
+export function verifyPermanent(secret: string, prefix: string, path: string): Verdict<string> {
+  const [, signature, rest] = /^([\w-]+)\/(.*)$/.exec(path.slice(prefix.length)) ?? [];
+  if (signature === undefined || rest === undefined || !isSame(signature, mac(secret, prefix + rest))) return { refused: 'WRONG' };
+  return { grant: rest };
 }
 
 /** Path and query of the URL that carries the grant. */
@@ -90,6 +100,11 @@ async function make(path: string): Promise<string> {
     await rm(temporary, { force: true });
   }
   return readFile(path, 'utf8');
+}
+
+function isSame(given: string, expected: string): boolean {
+  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
+  return one.length === other.length && timingSafeEqual(one, other);
 }
 
 function mac(secret: string, text: string): string {

@@ -2,7 +2,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { createImage, findStoredUpload } from '../assets/create.ts';
 import { imageLimits } from '../compute/limits.ts';
-import type { Asset } from '../database/generated/client.ts';
+import type { Asset, Visibility } from '../database/generated/client.ts';
 import { UserError, type ErrorCode } from '../errors.ts';
 import { megabytes } from '../sizes.ts';
 
@@ -14,6 +14,7 @@ export interface UploadFacts {
   tags?: string[] | null;
   metadata?: unknown;
   keepLocation?: boolean | null;
+  visibility?: Visibility | null;
 }
 
 /** A file of a request, on local disk until the request is answered. */

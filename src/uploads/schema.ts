@@ -3,7 +3,7 @@ import { limitsOf } from '../access/limits/limits.ts';
 import { deleteAssets } from '../assets/delete.ts';
 import { checkWords } from '../assets/update.ts';
 import { cleanTags } from '../assets/tags.ts';
-import { Image, ImageFormatEnum } from '../assets/schema.ts';
+import { Image, ImageFormatEnum, VisibilityEnum } from '../assets/schema.ts';
 import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
 import type { Asset } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
@@ -24,6 +24,7 @@ const UploadOptions = builder.inputType('UploadOptions', {
     tags: t.stringList({ description: 'Tags for every image: at most 50 of 60 characters.' }),
     metadata: t.field({ type: 'JSON', description: 'Kept with every image; at most 16 KB.' }),
     keepLocation: t.boolean({ defaultValue: false, description: 'Keep the GPS position that the camera wrote. Without it no one learns where a picture was taken.' }),
+    visibility: t.field({ type: VisibilityEnum, defaultValue: 'PRIVATE', description: 'What was stored before stays as it is.' }),
   }),
 });
 
@@ -96,7 +97,7 @@ builder.mutationField('uploadImages', (t) =>
       await chargeUploads(app, viewer, files.length);
       // Refused whole and before anything is stored: afterwards there would be pictures without the jobs they were sent for.
       await mustFitInLine(app.db, { limit: limitsOf(app.config, viewer).jobs, viewer, jobs: files.length * new Set(options?.run ?? ['analyze']).size });
-      const outcomes = await receiveFiles(app, viewer, files, { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation });
+      const outcomes = await receiveFiles(app, viewer, files, { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation, visibility: options?.visibility });
       const results: (Stored | Refused)[] = [];
       for (const outcome of outcomes) {
         if (outcome.kind === 'refused') {
