@@ -4,6 +4,7 @@ import { createCompute, type Compute } from './compute/pool.ts';
 import { s3Settings, type Config } from './config.ts';
 import { openDatabase, type Database } from './database/open.ts';
 import type { PrismaClient } from './database/generated/client.ts';
+import type { Sql } from './database/sql.ts';
 import { createGuard } from './http/guard.ts';
 import { createHttp, type Http } from './http/http.ts';
 import { createOutward } from './http/outward.ts';
@@ -26,6 +27,8 @@ export interface App {
   log: Log;
   database: Database;
   db: PrismaClient;
+  /** For statements that are written by hand and run often; Prisma's client costs four times as much. Never part of a transaction. */
+  sql: Sql;
   storage: Storage;
   queue: Queue;
   events: Events;
@@ -73,7 +76,7 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string,
     const http = createHttp({ outward: createOutward(createGuard({ allowedHosts: config.OUTWARD_ALLOWED_HOSTS })) });
     const signUrl: App['signUrl'] = (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery);
     const signPermanentUrl: App['signPermanentUrl'] = (prefix, rest) => (config.CDN_BASE_URL ?? publicUrl()) + signPermanent(secret, prefix, rest);
-    return { config, log, database, db: database.db, storage, queue, events, rates, seats, compute, signUrl, signPermanentUrl, http, close };
+    return { config, log, database, db: database.db, sql: database.sql, storage, queue, events, rates, seats, compute, signUrl, signPermanentUrl, http, close };
   } catch (error) {
     await close();
     throw error;

@@ -7,6 +7,7 @@ import { applyMigrations } from './migrate.ts';
 import { ourSchema, type SchemaSource } from './migrations.ts';
 import { openPglite, pgliteAdapter } from './pglite.ts';
 import { connectForMigrations, postgresAdapter } from './postgres.ts';
+import { directSql, type Sql } from './sql.ts';
 
 export interface DatabaseSettings {
   /** Without it the database is a PGlite in `DATA_DIR/pglite`, which belongs to this process alone. */
@@ -19,6 +20,7 @@ export interface DatabaseSettings {
 
 export interface Database {
   db: PrismaClient;
+  sql: Sql;
   kind: 'pglite' | 'postgres';
   /** Rejects when the database does not answer. */
   check(): Promise<void>;
@@ -76,11 +78,15 @@ async function mustSeeEverything(connection: SqlDriverAdapter): Promise<void> {
   if (row?.[1]) throw new Error(`Expected the role of DATABASE_URL to own the tables of Darkroom, but row-level security hides rows of ${String(row[1])} from ${String(row[0])}. Connect as their owner, or give that role BYPASSRLS.`);
 }
 
-function database(kind: Database['kind'], adapter: SqlMigrationAwareDriverAdapterFactory, settings: DatabaseSettings, close: () => Promise<void>): Database {
+async function database(kind: Database['kind'], adapter: SqlMigrationAwareDriverAdapterFactory, settings: DatabaseSettings, close: () => Promise<void>): Promise<Database> {
+  const driver = await adapter.connect();
+  // The client and `sql` share one driver, and so one pool.
+  const { provider, adapterName } = adapter;
   // PGlite runs one transaction at a time: with Prisma's two seconds, a queue of ten would already lose some.
-  const db = new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: settings.DB_STATEMENT_TIMEOUT } });
+  const db = new PrismaClient({ adapter: { provider, adapterName, connect: async () => driver }, transactionOptions: { maxWait: 10_000, timeout: settings.DB_STATEMENT_TIMEOUT } });
   return {
     db,
+    sql: directSql(driver),
     kind,
     async check() {
       // Prisma's own words are for a log: they run over several lines and tell strangers the address.

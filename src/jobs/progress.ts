@@ -8,7 +8,7 @@ import { recordProgress, type ClaimedJob } from './transitions.ts';
 const intervalMs = 250;
 
 /** Takes progress as often as the provider likes, writes the newest at most four times a second, one write after the other, and never after `end`. */
-export function reportProgress(app: Pick<App, 'db' | 'events' | 'log'>, job: ClaimedJob, leaseLost: () => void) {
+export function reportProgress(app: Pick<App, 'sql' | 'events' | 'log'>, job: ClaimedJob, leaseLost: () => void) {
   const ended = new AbortController();
   let newest: { percent: number; stage: string } | null = null;
   let writing: Promise<void> | null = null;
@@ -18,7 +18,7 @@ export function reportProgress(app: Pick<App, 'db' | 'events' | 'log'>, job: Cla
       const { percent, stage } = newest;
       newest = null;
       try {
-        if (await recordProgress(app.db, job, percent, storableText(stage))) await announce(app, job);
+        if (await recordProgress(app.sql, job, percent, storableText(stage))) await announce(app, job);
         else leaseLost();
       } catch (error) {
         app.log.warn({ jobId: job.id, err: error }, 'Progress could not be written; the work goes on');

@@ -7,13 +7,13 @@ const graceMs = 5_000;
 
 /** Heals what crashes and lost nudges left behind. Safe to run in any number of processes at once. */
 export async function reconcile(app: App): Promise<void> {
-  const { db, config, log } = app;
-  const lost = await expireLeases(db, config.JOB_RETRY_DELAY);
+  const { sql, config, log } = app;
+  const lost = await expireLeases(sql, config.JOB_RETRY_DELAY);
   for (const job of lost) log.warn({ jobId: job.id, attempt: job.attempt }, 'The worker of this job fell silent');
-  const late = await expireDeadlines(db);
+  const late = await expireDeadlines(sql);
   await Promise.all([...lost, ...late].map((job) => announce(app, job)));
   // A bell that is down for one is down for all: one line in the log, not five hundred.
-  for (const job of await takeUnrung(db, graceMs)) if (!(await nudge(app, job))) return;
+  for (const job of await takeUnrung(sql, graceMs)) if (!(await nudge(app, job))) return;
 }
 
 /** Reconciles every `intervalMs` until stopped, one round after the other. A round that fails is logged and the next one tried. */

@@ -57,7 +57,7 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
 
 /** The happy path: inputs to local files, the provider, and then one commit for everything. */
 async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leaseLost }: Supervision, tally: Tally): Promise<void> {
-  const { db, storage, config, compute, http } = app;
+  const { db, sql, storage, config, compute, http } = app;
   const operation = getOperation(job.operation);
   const provider = operation.providers.find((known) => known.name === job.provider);
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
@@ -65,7 +65,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const inputs = await db.jobInput.findMany({ where: { jobId: job.id }, orderBy: { position: 'asc' }, include: { asset: true } });
   if (inputs.length < leastInputs(operation, job.parameters)) {
     // Whoever deletes an input cancels its jobs first; this one was started between the two.
-    await requestCancel(db, job.id, job.ownerId);
+    await requestCancel(sql, job.id, job.ownerId);
     throw new Unwanted();
   }
   const files = await Promise.all(
@@ -121,19 +121,19 @@ const withOutputs = (result: unknown, ids: readonly string[]) => (ids.length > 0
 /** Writes how an attempt ended that did not complete. */
 async function settle(app: App, job: ClaimedJob, { signal, reason }: Supervision, error: unknown): Promise<AttemptEnd> {
   const wasOurs = (written: boolean, status: string): AttemptEnd => ({ status: written ? status : 'LEASE_LOST' });
-  if (error instanceof Unwanted || reason() === 'CANCEL') return wasOurs(await finishCancelled(app.db, job), 'CANCELLED');
+  if (error instanceof Unwanted || reason() === 'CANCEL') return wasOurs(await finishCancelled(app.sql, job), 'CANCELLED');
   if (reason() === 'LEASE_LOST') return { status: 'LEASE_LOST' };
-  if (reason() === 'STOP') return wasOurs(await release(app.db, job), 'RELEASED');
+  if (reason() === 'STOP') return wasOurs(await release(app.sql, job), 'RELEASED');
   if (error instanceof ProviderError && error.deferMs !== undefined && !signal.aborted) {
-    return wasOurs(await defer(app.db, job, { waitMs: error.deferMs, stage: `waiting for ${job.provider}` }), 'DEFERRED');
+    return wasOurs(await defer(app.sql, job, { waitMs: error.deferMs, stage: `waiting for ${job.provider}` }), 'DEFERRED');
   }
   // The work is not to blame for an outage of the file store or of the database.
   if (error instanceof StorageUnavailable && !signal.aborted) {
-    return wasOurs(await defer(app.db, job, { waitMs: storeOutageMs, stage: 'waiting for the file store' }), 'DEFERRED');
+    return wasOurs(await defer(app.sql, job, { waitMs: storeOutageMs, stage: 'waiting for the file store' }), 'DEFERRED');
   }
-  if (isUnreachable(error) && !signal.aborted) return wasOurs(await release(app.db, job), 'RELEASED');
+  if (isUnreachable(error) && !signal.aborted) return wasOurs(await release(app.sql, job), 'RELEASED');
   const failure = toFailure(signal.aborted ? signal.reason : error, job.id);
-  const status = await fail(app.db, job, failure, app.config.JOB_RETRY_DELAY);
+  const status = await fail(app.sql, job, failure, app.config.JOB_RETRY_DELAY);
   if (status === 'PENDING' || status === 'FAILED') return { status: status === 'PENDING' ? 'RETRIED' : status, failureCode: failure.code };
   return wasOurs(status !== null, 'CANCELLED');
 }

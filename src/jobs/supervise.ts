@@ -22,7 +22,7 @@ export interface Supervision {
 const abortGraceMs = 1_500;
 
 /** Watches over one attempt: keeps the lease, hears cancel, enforces time-outs and the deadline. */
-export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, stopping: AbortSignal): Supervision {
+export function superviseJob({ sql, events, config, log }: App, job: ClaimedJob, stopping: AbortSignal): Supervision {
   const { softMs, hardMs } = timeoutsOf(job.operation, config);
   const controller = new AbortController();
   const timers: NodeJS.Timeout[] = [];
@@ -47,7 +47,7 @@ export function superviseJob({ db, events, config, log }: App, job: ClaimedJob, 
       if (reason) return;
       try {
         // Without a bound a connection that went silent would let work go on long after its lease.
-        const answer = await within(heartbeat(db, job, config.JOB_LEASE), config.JOB_LEASE, () => new Error('The database did not answer for a whole lease'));
+        const answer = await within(heartbeat(sql, job, config.JOB_LEASE), config.JOB_LEASE, () => new Error('The database did not answer for a whole lease'));
         lastBeat = performance.now();
         clearTimeout(untilDeadline);
         if (!answer) stop('LEASE_LOST', new HandedOver('The lease was lost'));

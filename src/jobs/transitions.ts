@@ -1,12 +1,11 @@
-import { Prisma, type PrismaClient } from '../database/generated/client.ts';
+import { Prisma } from '../database/generated/client.ts';
+import type { Sql } from '../database/sql.ts';
 import type { FailureCode } from '../errors.ts';
 
 /**
  * Every statement that changes a job's status, and nothing else. Each is one fenced UPDATE: it names the status it leaves
  * and, for a running job, the attempt that may leave it, so a late or doubled call changes no row. Clocks are the database's.
  */
-type Client = PrismaClient | Prisma.TransactionClient;
-
 export interface ClaimedJob {
   id: string;
   ownerId: string;
@@ -40,11 +39,11 @@ const lateSuspects = Prisma.sql`select id from job where status = 'PENDING' and 
  * jobs, among equals in turn; of one owner by priority, then by age. A suspect is given only to an idle process. An owner with
  * `mostOfOwner` running jobs waits (0: none does); of processes that claim at the same moment each may give him one. `null`: nothing to do.
  */
-export async function claimNext(db: Client, { leaseMs, running, lastOwner, mostOfOwner = 0 }: { leaseMs: number; running: number; lastOwner: string; mostOfOwner?: number }): Promise<ClaimedJob | null> {
+export async function claimNext(sql: Sql, { leaseMs, running, lastOwner, mostOfOwner = 0 }: { leaseMs: number; running: number; lastOwner: string; mostOfOwner?: number }): Promise<ClaimedJob | null> {
   const isIdle = running === 0;
   const eligible = isIdle ? Prisma.sql`true` : Prisma.sql`not suspect and not exists (${lateSuspects})`;
   // `owners` is a loose index scan: one index probe per owner with work, however long the lines are.
-  const [job] = await db.$queryRaw<ClaimedJob[]>`
+  const [job] = await sql.$queryRaw<ClaimedJob[]>`
     with recursive owners as (
       (select owner_id from job where status = 'PENDING' order by owner_id limit 1)
       union all
@@ -68,8 +67,8 @@ export async function claimNext(db: Client, { leaseMs, running, lastOwner, mostO
 }
 
 /** Prolongs the lease and tells what the outside wants. `null`: the lease is lost and the work must stop without a trace. */
-export async function heartbeat(db: Client, job: ClaimedJob, leaseMs: number): Promise<{ cancelRequested: boolean; deadlineInMs: number | null } | null> {
-  const [row] = await db.$queryRaw<{ cancelRequested: boolean; deadlineInMs: number | null }[]>`
+export async function heartbeat(sql: Sql, job: ClaimedJob, leaseMs: number): Promise<{ cancelRequested: boolean; deadlineInMs: number | null } | null> {
+  const [row] = await sql.$queryRaw<{ cancelRequested: boolean; deadlineInMs: number | null }[]>`
     update job set lease_until = ${after(leaseMs)}
     where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'
     returning cancel_requested as "cancelRequested", (extract(epoch from deadline - now()) * 1000)::float8 as "deadlineInMs"`;
@@ -77,15 +76,15 @@ export async function heartbeat(db: Client, job: ClaimedJob, leaseMs: number): P
 }
 
 /** Locks the job's row until the transaction ends, so that nobody ends it meanwhile. False: this attempt may change nothing any more. */
-export async function holdAttempt(tx: Prisma.TransactionClient, job: ClaimedJob): Promise<boolean> {
-  const rows = await tx.$queryRaw<unknown[]>`
+export async function holdAttempt(sql: Sql, job: ClaimedJob): Promise<boolean> {
+  const rows = await sql.$queryRaw<unknown[]>`
     select id from job where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and not cancel_requested for update`;
   return rows.length === 1;
 }
 
 /** Progress never goes back within an attempt. False: the lease is lost. */
-export async function recordProgress(db: Client, job: ClaimedJob, percent: number, stage: string): Promise<boolean> {
-  const rows = await db.$executeRaw`
+export async function recordProgress(sql: Sql, job: ClaimedJob, percent: number, stage: string): Promise<boolean> {
+  const rows = await sql.$executeRaw`
     update job set progress = greatest(progress, ${Math.min(99, Math.max(0, Math.round(percent)))}), stage = ${stage}
     where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
   return rows === 1;
@@ -100,8 +99,8 @@ export async function writeNote(db: Client, job: ClaimedJob, name: string, note:
 }
 
 /** False: somebody else owns the job now, and this result must be dropped. */
-export async function complete(db: Client, job: ClaimedJob, outcome: { result: unknown; modelVersion: string; peakMemoryBytes: number | null }): Promise<boolean> {
-  const rows = await db.$executeRaw`
+export async function complete(sql: Sql, job: ClaimedJob, outcome: { result: unknown; modelVersion: string; peakMemoryBytes: number | null }): Promise<boolean> {
+  const rows = await sql.$executeRaw`
     update job set status = 'COMPLETED', progress = 100, stage = null, lease_until = null, finished_at = now(),
       result = ${JSON.stringify(outcome.result)}::jsonb, model_version = ${outcome.modelVersion}, peak_memory_bytes = ${outcome.peakMemoryBytes},
       failure_code = null, failure_message = null, failure_hint = null, failure_retryable = null
@@ -121,10 +120,10 @@ export interface Failure {
 const backoff = (baseMs: number) => Prisma.sql`least(300000, ${baseMs} * power(2, failures)) * (0.5 + random() * 0.5) * interval '1 ms'`;
 
 /** Ends the attempt with a failure: back in line while it is retryable and the budget lasts, FAILED otherwise, CANCELLED if that was asked. Gives the new status, or null when the lease was lost. */
-export async function fail(db: Client, job: ClaimedJob, failure: Failure, retryDelayMs: number): Promise<string | null> {
+export async function fail(sql: Sql, job: ClaimedJob, failure: Failure, retryDelayMs: number): Promise<string | null> {
   const wait = failure.retryAfterMs === undefined ? backoff(retryDelayMs) : Prisma.sql`${Math.round(failure.retryAfterMs)} * interval '1 ms'`;
   const again = Prisma.sql`(${failure.retryable} and failures + 1 < max_failures and (deadline is null or deadline > now()))`;
-  const [row] = await db.$queryRaw<{ status: string }[]>`
+  const [row] = await sql.$queryRaw<{ status: string }[]>`
     update job set failures = failures + 1, lease_until = null, stage = null,
       status = (case when cancel_requested then 'CANCELLED' when ${again} then 'PENDING' else 'FAILED' end)::job_status,
       finished_at = case when not cancel_requested and ${again} then null else now() end,
@@ -136,16 +135,16 @@ export async function fail(db: Client, job: ClaimedJob, failure: Failure, retryD
 }
 
 /** Ends a running job that was asked to stop. */
-export async function finishCancelled(db: Client, job: ClaimedJob): Promise<boolean> {
-  const rows = await db.$executeRaw`
+export async function finishCancelled(sql: Sql, job: ClaimedJob): Promise<boolean> {
+  const rows = await sql.$executeRaw`
     update job set status = 'CANCELLED', lease_until = null, finished_at = now(), stage = null
     where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and cancel_requested`;
   return rows === 1;
 }
 
 /** Gives a job back without blame for `waitMs`: who should do the work cannot take it yet. `stage` tells a person what it waits for. */
-export async function defer(db: Client, job: ClaimedJob, { waitMs, stage }: { waitMs: number; stage: string | null }): Promise<boolean> {
-  const rows = await db.$executeRaw`
+export async function defer(sql: Sql, job: ClaimedJob, { waitMs, stage }: { waitMs: number; stage: string | null }): Promise<boolean> {
+  const rows = await sql.$executeRaw`
     update job set lease_until = null, run_after = ${after(waitMs)}, rung_at = null, progress = 0,
       stage = case when not cancel_requested then ${stage}::text end,
       status = (case when cancel_requested then 'CANCELLED' else 'PENDING' end)::job_status,
@@ -155,11 +154,11 @@ export async function defer(db: Client, job: ClaimedJob, { waitMs, stage }: { wa
 }
 
 /** Gives a job back without blame, to run at once: a stop of this process, not a fault of the work. */
-export const release = (db: Client, job: ClaimedJob): Promise<boolean> => defer(db, job, { waitMs: 0, stage: null });
+export const release = (sql: Sql, job: ClaimedJob): Promise<boolean> => defer(sql, job, { waitMs: 0, stage: null });
 
 /** A waiting job is cancelled at once; a running one is asked to stop. `null`: there was nothing left to cancel. */
-export async function requestCancel(db: Client, id: string, ownerId: string): Promise<'CANCELLED' | 'REQUESTED' | null> {
-  const [row] = await db.$queryRaw<{ status: string }[]>`
+export async function requestCancel(sql: Sql, id: string, ownerId: string): Promise<'CANCELLED' | 'REQUESTED' | null> {
+  const [row] = await sql.$queryRaw<{ status: string }[]>`
     update job set cancel_requested = true,
       status = (case when status = 'PENDING' then 'CANCELLED' else status::text end)::job_status,
       finished_at = case when status = 'PENDING' then now() end
@@ -170,8 +169,8 @@ export async function requestCancel(db: Client, id: string, ownerId: string): Pr
 }
 
 /** Takes jobs from workers that fell silent. Each such loss counts as a failure; the job is a suspect from now on. */
-export async function expireLeases(db: Client, retryDelayMs: number): Promise<ChangedJob[]> {
-  return db.$queryRaw<ChangedJob[]>`
+export async function expireLeases(sql: Sql, retryDelayMs: number): Promise<ChangedJob[]> {
+  return sql.$queryRaw<ChangedJob[]>`
     with lost as (
       select id from job where status = 'PROCESSING' and lease_until < now() order by lease_until limit 200 for update skip locked)
     update job set failures = failures + 1, lease_until = null, rung_at = null, suspect = true, stage = null,
@@ -186,8 +185,8 @@ export async function expireLeases(db: Client, retryDelayMs: number): Promise<Ch
 }
 
 /** Fails jobs that waited beyond their deadline; running ones learn it from their heartbeat. */
-export async function expireDeadlines(db: Client): Promise<ChangedJob[]> {
-  return db.$queryRaw<ChangedJob[]>`
+export async function expireDeadlines(sql: Sql): Promise<ChangedJob[]> {
+  return sql.$queryRaw<ChangedJob[]>`
     with late as (
       select id from job where status = 'PENDING' and deadline < now() order by deadline limit 200 for update skip locked)
     update job set status = 'FAILED', finished_at = now(), failure_code = 'DEADLINE_EXCEEDED', failure_retryable = false,
@@ -197,8 +196,8 @@ export async function expireDeadlines(db: Client): Promise<ChangedJob[]> {
 }
 
 /** Jobs that are due and whose bell has not rung for `graceMs`; they count as rung now. */
-export async function takeUnrung(db: Client, graceMs: number): Promise<ChangedJob[]> {
-  return db.$queryRaw<ChangedJob[]>`
+export async function takeUnrung(sql: Sql, graceMs: number): Promise<ChangedJob[]> {
+  return sql.$queryRaw<ChangedJob[]>`
     update job set rung_at = now() where id in (
       select id from job where status = 'PENDING' and run_after <= now() and (rung_at is null or rung_at < now() - ${graceMs} * interval '1 ms')
       order by run_after limit 500 for update skip locked)

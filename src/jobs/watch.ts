@@ -106,18 +106,18 @@ function parseCursor(text: string): Cursor {
 }
 
 /** Where "from now on" begins: before everything that is still being written. */
-async function newest({ db }: App): Promise<Cursor> {
-  const [row] = await db.$queryRaw<{ xid: string }[]>`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`;
+async function newest({ sql }: App): Promise<Cursor> {
+  const [row] = await sql.$queryRaw<{ xid: string }[]>`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`;
   return { xid: row!.xid, id: '0' };
 }
 
 /** Transactions commit in another order than their ids: an event counts only once every older transaction has ended, else a reader could skip one. */
 const settled = Prisma.sql`xid < pg_snapshot_xmin(pg_current_snapshot())`;
 
-async function* eventsAfter({ db }: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): AsyncGenerator<JobEventRow> {
+async function* eventsAfter({ sql }: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): AsyncGenerator<JobEventRow> {
   const only = jobIds ? Prisma.sql`and job_id = any(${jobIds}::uuid[])` : Prisma.empty;
   for (;;) {
-    const rows = await db.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor)[]>`
+    const rows = await sql.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor)[]>`
       select xid::text as xid, id::text as id, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt"
       from job_event
       where owner_id = ${viewer.id} and (xid, id) > (${cursor.xid}::text::xid8, ${cursor.id}::text::bigint) and ${settled} ${only}
@@ -142,14 +142,14 @@ async function* wakeupsOfViewer(app: App, viewer: Viewer, signal: AbortSignal, c
   }
 }
 
-async function isHeldBack({ db }: App, viewer: Viewer, { xid, id }: Cursor): Promise<boolean> {
-  const rows = await db.$queryRaw<unknown[]>`
+async function isHeldBack({ sql }: App, viewer: Viewer, { xid, id }: Cursor): Promise<boolean> {
+  const rows = await sql.$queryRaw<unknown[]>`
     select 1 as held from job_event where owner_id = ${viewer.id} and (xid, id) > (${xid}::text::xid8, ${id}::text::bigint) and not (${settled}) limit 1`;
   return rows.length > 0;
 }
 
-async function allEndedBefore({ db }: App, jobIds: string[], { xid, id }: Cursor): Promise<boolean> {
-  const [row] = await db.$queryRaw<{ open: bigint }[]>`
+async function allEndedBefore({ sql }: App, jobIds: string[], { xid, id }: Cursor): Promise<boolean> {
+  const [row] = await sql.$queryRaw<{ open: bigint }[]>`
     select count(*) as open from job where id = any(${jobIds}::uuid[])
       and not exists (select 1 from job_event where job_id = job.id and status in ('COMPLETED', 'FAILED', 'CANCELLED')
         and (xid, job_event.id) <= (${xid}::text::xid8, ${id}::text::bigint))`;

@@ -14,7 +14,7 @@ export interface Worker {
 
 /** Answers every ring by claiming and running jobs until there is nothing left to claim. */
 export function startWorker(app: App): Worker {
-  const { db, queue, config, log } = app;
+  const { sql, queue, config, log } = app;
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // one for each running job, which is no leak
   const running = new Set<Promise<void>>();
@@ -27,7 +27,7 @@ export function startWorker(app: App): Worker {
   const claimAndRun = () => {
     const claim = claiming.then(async () => {
       if (closed || suspectRuns) return null;
-      const job = await claimNext(db, { leaseMs: config.JOB_LEASE, running: running.size, lastOwner, mostOfOwner: config.LIMIT_RUNNING_JOBS });
+      const job = await claimNext(sql, { leaseMs: config.JOB_LEASE, running: running.size, lastOwner, mostOfOwner: config.LIMIT_RUNNING_JOBS });
       if (!job) return null;
       lastOwner = job.ownerId;
       suspectRuns = job.suspect;

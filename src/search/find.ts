@@ -50,7 +50,7 @@ function plan(viewer: Viewer, { query, filter, order }: ImageSearch) {
 
 /** One page of the images that match, `limit` long; with `inverted` the page before the cursor, nearest first. */
 export async function findImages(
-  { db }: App,
+  { sql }: App,
   viewer: Viewer,
   search: ImageSearch,
   page: { after?: string | undefined; before?: string | undefined; limit: number; inverted: boolean },
@@ -60,7 +60,7 @@ export async function findImages(
   const direction = Prisma.raw(ascending ? 'asc' : 'desc');
   const cursor = page.after ?? page.before;
   const behind = cursor ? behindCursor(cursor, sort, ascending) : Prisma.empty;
-  return db.$queryRaw<FoundImage[]>(Prisma.sql`
+  return sql.$queryRaw<FoundImage[]>(Prisma.sql`
     with found as (select asset.id, ${score} as score, ${sort.by} as position from ${source} where ${where})
     select id, score, position from found ${behind}
     order by position ${direction}, id ${direction} limit ${page.limit}`);
@@ -76,9 +76,9 @@ function behindCursor(cursor: string, { by, cast }: { by: Prisma.Sql; cast: Pris
 export const cursorOf = ({ position, id }: FoundImage): string => printCursor(position instanceof Date ? position.toISOString() : position, id);
 
 /** How many images match, on all pages together. */
-export async function countImages({ db }: App, viewer: Viewer, search: ImageSearch): Promise<number> {
+export async function countImages({ sql }: App, viewer: Viewer, search: ImageSearch): Promise<number> {
   const { source, where } = plan(viewer, search);
-  const [row] = await db.$queryRaw<{ count: bigint }[]>(Prisma.sql`select count(*) from ${source} where ${where}`);
+  const [row] = await sql.$queryRaw<{ count: bigint }[]>(Prisma.sql`select count(*) from ${source} where ${where}`);
   return Number(row!.count);
 }
 
@@ -96,9 +96,9 @@ const facets = {
 export type FacetName = keyof typeof facets;
 
 /** The values of one fact among all images that match, the commonest first, at most `limit`. */
-export async function countFacet({ db }: App, viewer: Viewer, search: ImageSearch, name: FacetName, limit: number): Promise<FacetCount[]> {
+export async function countFacet({ sql }: App, viewer: Viewer, search: ImageSearch, name: FacetName, limit: number): Promise<FacetCount[]> {
   const { source, where } = plan(viewer, search);
-  return db.$queryRaw<FacetCount[]>(Prisma.sql`
+  return sql.$queryRaw<FacetCount[]>(Prisma.sql`
     with found as materialized (select asset.id, asset.format, asset.width, asset.height from ${source} where ${where})
     select value, count from (${facets[name]}) counted order by count desc, value limit ${limit}`);
 }

@@ -105,7 +105,7 @@ async function imagePage(
   const words = wordsQuery(search.query);
   const [nodes, reasons] = await Promise.all([
     loadImages(context, ids, queryFromInfo({ context, info, paths: nodePaths })),
-    words ? explainWords(app.db, ids, words) : new Map<string, { matchedBy: MatchedField[]; highlight: string | null }>(),
+    words ? explainWords(app.sql, ids, words) : new Map<string, { matchedBy: MatchedField[]; highlight: string | null }>(),
   ]);
   const edges = found.flatMap((image) => {
     const node = nodes.get(image.id);

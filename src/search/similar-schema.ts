@@ -9,7 +9,7 @@ import { findDuplicateGroups, findDuplicatesOf, pageOfGroups, type DuplicateGrou
 import type { ImageFilter } from './filter.ts';
 import { ImageFilterInput } from './inputs.ts';
 import { loadImages, nodePaths } from './load.ts';
-import { findSimilar, likenessOf, type Likeness, type SimilarImage } from './similar.ts';
+import { findSimilar, likenessOf, likenessOfMeasured, type Likeness, type SimilarImage } from './similar.ts';
 
 const measureTimeoutMs = 30_000;
 
@@ -93,12 +93,13 @@ builder.queryField('similarImages', (t) =>
   }),
 );
 
-async function likenessOfFile({ app: { compute, config } }: Context, file: { path: string; sha256: string; tooLarge: boolean }): Promise<Likeness> {
+async function likenessOfFile({ app, viewer }: Context, file: { path: string; sha256: string; tooLarge: boolean }): Promise<Likeness> {
+  const { compute, config } = app;
   if (file.tooLarge) throw new UserError('TOO_LARGE', `Expected a file of at most ${config.UPLOAD_MAX_BYTES} bytes but received more`);
   const limits = imageLimits(config);
   await compute.run('inspect', { path: file.path, limits }, { timeoutMs: measureTimeoutMs });
   const { output } = await compute.run('measure', { path: file.path, limits }, { timeoutMs: measureTimeoutMs });
-  return { sha256: file.sha256, vector: output.embedding.values, hashes: output.hashes };
+  return likenessOfMeasured(app, viewer, file.sha256, output);
 }
 
 builder.prismaObjectField(Image, 'similar', (t) =>

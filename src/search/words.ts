@@ -1,4 +1,5 @@
 import { Prisma } from '../database/generated/client.ts';
+import type { Sql } from '../database/sql.ts';
 import { UserError } from '../errors.ts';
 
 const maxQueryLength = 500;
@@ -25,12 +26,12 @@ export type MatchedField = 'TITLE' | 'CAPTION' | 'TAG' | 'TEXT' | 'FILENAME';
 
 /** Where each document contains at least one of the words, and the place that shows it best. */
 export async function explainWords(
-  db: { $queryRaw<Rows>(sql: Prisma.Sql): PromiseLike<Rows> },
+  sql: Sql,
   assetIds: string[],
   query: Prisma.Sql,
 ): Promise<Map<string, { matchedBy: MatchedField[]; highlight: string | null }>> {
   if (assetIds.length === 0) return new Map();
-  const rows = await db.$queryRaw<{ assetId: string; title: boolean; caption: boolean; tag: boolean; text: boolean; filename: boolean; highlight: string }[]>(Prisma.sql`
+  const rows = await sql.$queryRaw<{ assetId: string; title: boolean; caption: boolean; tag: boolean; text: boolean; filename: boolean; highlight: string }[]>(Prisma.sql`
     with wish as (select ${query} as all_words, coalesce(replace(nullif(querytree(${query}), 'T'), '&', '|'), '')::tsquery as any_word)
     select document.asset_id as "assetId",
       to_tsvector('english', title) @@ any_word as title, to_tsvector('english', caption) @@ any_word as caption,

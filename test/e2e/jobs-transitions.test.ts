@@ -25,7 +25,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
   });
 
   const leaseMs = 60_000;
-  const claim = (wish: Partial<Parameters<typeof claimNext>[1]> = {}) => claimNext(db, { leaseMs, running: 0, lastOwner: '', ...wish });
+  const claim = (wish: Partial<Parameters<typeof claimNext>[1]> = {}) => claimNext(database.sql, { leaseMs, running: 0, lastOwner: '', ...wish });
   const mustClaim = async (wish?: Parameters<typeof claim>[0]): Promise<ClaimedJob> => {
     const job = await claim(wish);
     if (!job) throw new Error('Expected a job to claim but there was none');
@@ -42,9 +42,9 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     for (let round = 0; round < 20; round++) {
       const { id, ownerId } = await createJob(db);
       const job = await mustClaim();
-      await requestCancel(db, round % 2 ? id : randomUUID(), ownerId);
+      await requestCancel(database.sql, round % 2 ? id : randomUUID(), ownerId);
       const wins = await Promise.all(
-        Array.from({ length: 10 }, (_, index) => [() => complete(db, job, result), () => finishCancelled(db, job), async () => (await fail(db, job, { ...failure, retryable: false }, 1)) !== null][index % 3]!()),
+        Array.from({ length: 10 }, (_, index) => [() => complete(database.sql, job, result), () => finishCancelled(database.sql, job), async () => (await fail(database.sql, job, { ...failure, retryable: false }, 1)) !== null][index % 3]!()),
       );
       expect(wins.filter(Boolean)).toHaveLength(1);
       expect(await get(id)).toMatchObject(round % 2 ? { status: 'CANCELLED' } : { finishedAt: expect.any(Date) });
@@ -53,9 +53,9 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
 
   test('an ended job never changes, in any column (I3)', async () => {
     const ends = {
-      COMPLETED: (job: ClaimedJob) => complete(db, job, result),
-      FAILED: (job: ClaimedJob) => fail(db, job, { ...failure, retryable: false }, 1),
-      CANCELLED: async (job: ClaimedJob) => [await requestCancel(db, job.id, job.ownerId), await finishCancelled(db, job)],
+      COMPLETED: (job: ClaimedJob) => complete(database.sql, job, result),
+      FAILED: (job: ClaimedJob) => fail(database.sql, job, { ...failure, retryable: false }, 1),
+      CANCELLED: async (job: ClaimedJob) => [await requestCancel(database.sql, job.id, job.ownerId), await finishCancelled(database.sql, job)],
     };
     for (const [status, end] of Object.entries(ends)) {
       const { id } = await createJob(db);
@@ -83,9 +83,9 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     const { id } = await createJob(db);
     const late = await mustClaim();
     await runOut(id);
-    expect(await expireLeases(db, 0)).toMatchObject([{ id }]);
+    expect(await expireLeases(database.sql, 0)).toMatchObject([{ id }]);
     const writes = () => Promise.all([
-      complete(db, late, result), fail(db, late, failure, 1), heartbeat(db, late, leaseMs), recordProgress(db, late, 50, 'late'), release(db, late), finishCancelled(db, late),
+      complete(database.sql, late, result), fail(database.sql, late, failure, 1), heartbeat(database.sql, late, leaseMs), recordProgress(database.sql, late, 50, 'late'), release(database.sql, late), finishCancelled(database.sql, late),
     ]);
     const nothing = [false, null, null, false, false, false];
     expect(await writes()).toEqual(nothing);
@@ -94,7 +94,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     const before = await get(id);
     expect(await writes()).toEqual(nothing);
     expect(await get(id)).toEqual(before);
-    expect(await complete(db, again, result)).toBe(true);
+    expect(await complete(database.sql, again, result)).toBe(true);
     expect(await writes()).toEqual(nothing);
     expect((await get(id)).attempts).toMatchObject([{ outcome: 'RETRIED', failureCode: 'WORKER_LOST' }, { outcome: 'COMPLETED', failureCode: null }]);
   });
@@ -121,7 +121,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     let claims = 0;
     for (; claims < 10 && (await claim()); claims++) {
       await runOut(id);
-      await expireLeases(db, 0);
+      await expireLeases(database.sql, 0);
     }
     expect(claims).toBe(4);
     const job = await get(id);
@@ -132,9 +132,9 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
   test('a lease that is still kept is not taken, and reconcilers at once take each lost job once', async () => {
     const jobs = await Promise.all(Array.from({ length: 20 }, () => createJob(db)));
     while (await claim());
-    expect(await expireLeases(db, 0)).toEqual([]);
+    expect(await expireLeases(database.sql, 0)).toEqual([]);
     await Promise.all(jobs.map(({ id }) => runOut(id)));
-    const taken = (await Promise.all(Array.from({ length: 5 }, () => expireLeases(db, 60_000)))).flat();
+    const taken = (await Promise.all(Array.from({ length: 5 }, () => expireLeases(database.sql, 60_000)))).flat();
     expect(taken.map(({ id }) => id).sort()).toEqual(jobs.map(({ id }) => id).sort());
     expect(await db.job.findMany({ where: { failures: { not: 1 } } })).toEqual([]);
   });
@@ -142,41 +142,41 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
   test('a job that nobody rang for is found, and one that was just rung for is left alone (I9)', async () => {
     const { id } = await createJob(db);
     await createJob(db, { runAfter: new Date(Date.now() + 60_000) });
-    expect(await takeUnrung(db, 5_000)).toMatchObject([{ id, attempt: 0 }]);
-    expect(await takeUnrung(db, 5_000)).toEqual([]);
-    expect(await takeUnrung(db, 0)).toMatchObject([{ id }]);
+    expect(await takeUnrung(database.sql, 5_000)).toMatchObject([{ id, attempt: 0 }]);
+    expect(await takeUnrung(database.sql, 5_000)).toEqual([]);
+    expect(await takeUnrung(database.sql, 0)).toMatchObject([{ id }]);
   });
 
   test('a job that is given back runs again at once, without blame', async () => {
     const { id } = await createJob(db);
     const job = await mustClaim();
-    await recordProgress(db, job, 60, 'measuring');
-    expect(await release(db, job)).toBe(true);
+    await recordProgress(database.sql, job, 60, 'measuring');
+    expect(await release(database.sql, job)).toBe(true);
     expect(await get(id)).toMatchObject({ status: 'PENDING', failures: 0, suspect: false, progress: 0, stage: null });
-    expect(await takeUnrung(db, 5_000)).toMatchObject([{ id, attempt: 1 }]);
+    expect(await takeUnrung(database.sql, 5_000)).toMatchObject([{ id, attempt: 1 }]);
     expect(await mustClaim()).toMatchObject({ id, attempt: 2 });
     expect((await get(id)).attempts).toMatchObject([{ outcome: 'RELEASED' }, { outcome: null }]);
   });
 
   test('a cancel that comes while a job is given back, lost or failed ends it as CANCELLED', async () => {
-    const ends = { release: (job: ClaimedJob) => release(db, job), fail: (job: ClaimedJob) => fail(db, job, failure, 1), lose: async (job: ClaimedJob) => [await runOut(job.id), await expireLeases(db, 1)] };
+    const ends = { release: (job: ClaimedJob) => release(database.sql, job), fail: (job: ClaimedJob) => fail(database.sql, job, failure, 1), lose: async (job: ClaimedJob) => [await runOut(job.id), await expireLeases(database.sql, 1)] };
     for (const [name, end] of Object.entries(ends)) {
       const { id, ownerId } = await createJob(db);
       const job = await mustClaim();
-      expect(await requestCancel(db, id, ownerId)).toBe('REQUESTED');
-      expect(await complete(db, job, result)).toBe(false);
+      expect(await requestCancel(database.sql, id, ownerId)).toBe('REQUESTED');
+      expect(await complete(database.sql, job, result)).toBe(false);
       await end(job);
       expect([name, (await get(id)).status]).toEqual([name, 'CANCELLED']);
-      expect(await requestCancel(db, id, ownerId)).toBeNull();
+      expect(await requestCancel(database.sql, id, ownerId)).toBeNull();
     }
   });
 
   test('waiting jobs fail at their deadline and running ones learn how long they have', async () => {
     const waiting = await createJob(db, { deadline: new Date(Date.now() - 1_000) });
-    expect(await expireDeadlines(db)).toMatchObject([{ id: waiting.id }]);
+    expect(await expireDeadlines(database.sql)).toMatchObject([{ id: waiting.id }]);
     expect(await get(waiting.id)).toMatchObject({ status: 'FAILED', failureCode: 'DEADLINE_EXCEEDED', attempt: 0 });
     await createJob(db, { deadline: new Date(Date.now() + 30_000) });
-    const beat = await heartbeat(db, await mustClaim(), leaseMs);
+    const beat = await heartbeat(database.sql, await mustClaim(), leaseMs);
     expect(beat?.deadlineInMs).toBeGreaterThan(20_000);
     expect(beat?.deadlineInMs).toBeLessThanOrEqual(30_000);
   });
@@ -185,7 +185,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     const { id } = await createJob(db, { maxFailures: 40 });
     const waits: number[] = [];
     for (let failures = 0; failures < 12; failures++) {
-      await fail(db, await mustClaim(), failure, 1_000);
+      await fail(database.sql, await mustClaim(), failure, 1_000);
       const [row] = await db.$queryRaw<{ ms: number }[]>`select (extract(epoch from run_after - now()) * 1000)::float8 as ms from job where id = ${id}::uuid`;
       waits.push(row!.ms);
       await db.job.update({ where: { id }, data: { runAfter: new Date(0) } });
@@ -195,7 +195,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
       expect(wait).toBeLessThanOrEqual(whole);
       expect(wait).toBeGreaterThan(whole / 2 - 5_000);
     });
-    await fail(db, await mustClaim(), { ...failure, retryAfterMs: 77_000 }, 1_000);
+    await fail(database.sql, await mustClaim(), { ...failure, retryAfterMs: 77_000 }, 1_000);
     expect(Math.abs((await get(id)).runAfter.getTime() - Date.now() - 77_000)).toBeLessThan(10_000);
   });
 
@@ -206,7 +206,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     const served: string[] = [];
     for (let lastOwner = ''; served.length < 7; served.push(lastOwner)) {
       const job = await mustClaim({ lastOwner });
-      await complete(db, job, result);
+      await complete(database.sql, job, result);
       lastOwner = job.ownerId;
     }
     expect(served.filter((owner) => owner !== 'a whale').sort()).toEqual(['b minnow', 'b minnow', 'c shrimp', 'c shrimp']);
