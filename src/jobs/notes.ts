@@ -7,13 +7,12 @@ import { writeNote, type ClaimedJob } from './transitions.ts';
 const maxNoteLength = 500;
 
 /** What earlier attempts at this job wrote down, and the way to write down more. */
-export async function openNotes({ db }: App, job: ClaimedJob, signal: AbortSignal) {
-  const row = await db.job.findUniqueOrThrow({ where: { id: job.id }, select: { notes: true } });
-  const remembered = new Map(Object.entries((row.notes ?? {}) as Record<string, string>));
+export function openNotes({ sql }: App, job: ClaimedJob, signal: AbortSignal) {
+  const remembered = new Map(Object.entries(job.notes ?? {}));
 
   async function remember(name: string, note: string | null): Promise<void> {
     if (note !== null && note.length > maxNoteLength) throw new RangeError(`Expected a note of at most ${maxNoteLength} characters but received ${note.length}`);
-    if (!(await withRetry(() => writeNote(db, job, name, note), { signal }))) throw new Unwanted();
+    if (!(await withRetry(() => writeNote(sql, job, name, note), { signal }))) throw new Unwanted();
     if (note === null) remembered.delete(name);
     else remembered.set(name, note);
   }

@@ -7,7 +7,7 @@ import { holdAttempt, type ClaimedJob } from './transitions.ts';
 
 /** What this job has published so far, in this attempt and in those before, and the way to publish more. */
 export async function openPublisher(app: App, job: ClaimedJob, signal: AbortSignal, tally: Tally) {
-  const earlier = await app.db.asset.findMany({ where: { producedById: job.id, position: { not: null } }, select: { id: true, position: true } });
+  const earlier = job.attempt === 1 ? [] : await app.db.asset.findMany({ where: { producedById: job.id, position: { not: null } }, select: { id: true, position: true } });
   const published = new Map(earlier.map(({ id, position }) => [position!, id]));
 
   async function publish(position: number, file: OutputFile): Promise<string> {

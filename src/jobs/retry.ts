@@ -1,12 +1,11 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
-import type { Job } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { getOperation, leastInputs } from '../operations/index.ts';
-import { startJob } from './start.ts';
+import { startJob, type StartedJob } from './start.ts';
 
 /** Starts the work of an ended job again, as a new job that points back. The cache is not asked: a retry means run it. */
-export async function retryJob(app: App, viewer: Viewer, id: string): Promise<Job> {
+export async function retryJob(app: App, viewer: Viewer, id: string): Promise<StartedJob> {
   const job = await app.db.job.findFirst({ where: { id, ownerId: viewer.id }, include: { inputs: { orderBy: { position: 'asc' } } } });
   if (!job) throw new UserError('NOT_FOUND', 'There is no job with this id');
   if (job.status !== 'FAILED' && job.status !== 'CANCELLED') {

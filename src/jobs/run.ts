@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { publishOutput, storeOutput, type StoredOutput } from '../assets/outputs.ts';
 import { isUnreachable, withRetry } from '../database/retry.ts';
+import type { Sql } from '../database/sql.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
-import type { ProviderResult, Run } from '../operations/define.ts';
+import type { InputFile, ProviderResult, Run } from '../operations/define.ts';
 import { getOperation, leastInputs, timeoutsOf } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
@@ -62,22 +63,24 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const provider = operation.providers.find((known) => known.name === job.provider);
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
 
-  const inputs = await db.jobInput.findMany({ where: { jobId: job.id }, orderBy: { position: 'asc' }, include: { asset: true } });
+  const inputs = await sql.$queryRaw<(Omit<InputFile, 'path'> & { id: string; storageKey: string })[]>`
+    select id, filename, content_type as "contentType", byte_size as "byteSize", width, height, storage_key as "storageKey"
+    from job_input join asset on asset.id = asset_id where job_id = ${job.id}::uuid order by job_input.position`;
   if (inputs.length < leastInputs(operation, job.parameters)) {
     // Whoever deletes an input cancels its jobs first; this one was started between the two.
     await requestCancel(sql, job.id, job.ownerId);
     throw new Unwanted();
   }
   const files = await Promise.all(
-    inputs.map(async ({ asset, position }) => {
-      const path = join(folder, `input-${position}`);
-      await storage.download(asset.storageKey, path);
-      tally.inputBytes += asset.byteSize;
-      return { path, filename: asset.filename, contentType: asset.contentType, byteSize: asset.byteSize, width: asset.width, height: asset.height };
+    inputs.map(async ({ storageKey, ...input }, index) => {
+      const path = join(folder, `input-${index}`);
+      await storage.download(storageKey, path);
+      tally.inputBytes += input.byteSize;
+      return { ...input, path };
     }),
   );
   const { published, publish, publishedIds } = await openPublisher(app, job, signal, tally);
-  const notes = await openNotes(app, job, signal);
+  const notes = openNotes(app, job, signal);
   const progress = reportProgress(app, job, leaseLost);
   const run: Run<unknown> = {
     inputs: files,
@@ -104,15 +107,19 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const peakMemoryBytes = answer.peakMemoryBytes ?? null;
   tally.peakMemoryBytes = peakMemoryBytes;
   for (const { byteSize } of outputs) tally.outputBytes += byteSize;
-  const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.assetId) };
+  const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.id) };
   // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
+  const end = async (where: Sql) => {
+    if (!(await complete(where, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new Unwanted();
+  };
   const finish = async (tx: Prisma.TransactionClient) => {
     // First, because it locks the row: from here on nobody else can end this job.
-    if (!(await complete(tx, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new Unwanted();
+    await end(tx);
     for (const [index, output] of outputs.entries()) await publishOutput(tx, job, ids.length + index, output);
     await operation.keep?.(tx, finished, result);
   };
-  await withRetry(() => db.$transaction(finish, transactionLimits), { ...patience, signal });
+  const leavesMore = outputs.length > 0 || operation.keep;
+  await withRetry(() => (leavesMore ? db.$transaction(finish, transactionLimits) : end(sql)), { ...patience, signal });
 }
 
 /** The result of an operation that makes files names them. */

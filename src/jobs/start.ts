@@ -4,12 +4,14 @@ import { limitsOf } from '../access/limits/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Job, Prisma } from '../database/generated/client.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/faults.ts';
 import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
 import { chooseProvider } from '../operations/index.ts';
 import { outputIdsOf } from '../assets/outputs.ts';
 import { announce, nudge } from './announce.ts';
 import { holdPlaceInLine } from './in-flight.ts';
+import { insertPending, type NewJob } from './insert.ts';
 import { storable } from './storable.ts';
 import { checkWait, waitForJobs } from './wait.ts';
 
@@ -22,12 +24,15 @@ export interface JobOptions {
   waitMs?: number | null;
 }
 
+/** What the caller of `startJob` needs of the row. */
+export type StartedJob = Pick<Job, 'id' | 'ownerId' | 'attempt'>;
+
 /**
  * Starts a job, or answers with the one that is there: the same idempotency key gives the same job, and work that was completed
  * within JOB_CACHE_TTL is completed at once. With `waitMs` it returns when the job has ended, or after that long; the row it gives is that of
  * the start all the same. `inputIds` belong to the viewer: the caller has looked them up.
  */
-export async function startJob(app: App, viewer: Viewer, work: Work): Promise<Job> {
+export async function startJob(app: App, viewer: Viewer, work: Work): Promise<StartedJob> {
   const job = await findOrStart(app, viewer, work);
   await waitForJobs(app, [job.id], work.options?.waitMs ?? 0);
   return job;
@@ -41,7 +46,7 @@ interface Work {
   retryOfId?: string | null;
 }
 
-async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, parameters, options = {}, retryOfId = null }: Work): Promise<Job> {
+async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, parameters, options = {}, retryOfId = null }: Work): Promise<StartedJob> {
   const { config } = app;
   const checked = parseParameters(operation, parameters);
   checkOptions(options);
@@ -54,21 +59,20 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
   if (earlier) return earlier;
   const known = options.useCache === false ? null : await findCompleted(app, viewer, operation, cacheKey);
 
-  const data: Prisma.JobUncheckedCreateInput = {
+  const data: NewJob = {
     id: randomUUID(),
     ownerId: viewer.id,
     operation: operation.name,
     provider: provider.name,
-    parameters: checked as Prisma.InputJsonValue,
+    parameters: checked,
     maxFailures: config.JOB_MAX_FAILURES,
     priority: options.priority ?? 0,
     idempotencyKey: options.idempotencyKey ?? null,
     cacheKey,
     retryOfId,
-    inputs: { create: inputIds.map((assetId, position) => ({ assetId, position })) },
   };
   try {
-    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, viewer, data, options.deadlineSeconds ?? null);
+    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, viewer, data, inputIds, options.deadlineSeconds ?? null);
     // Nobody waits for the bells: a Redis that is silent must not make every request slow.
     if (!known) void nudge(app, job);
     void announce(app, job);
@@ -93,21 +97,25 @@ function missingInput(cause?: unknown): never {
   throw new UserError('NOT_FOUND', 'An input of this job was deleted while the job was being started', { hint: 'Upload it again', cause });
 }
 
-async function createPending({ db, config }: App, viewer: Viewer, data: Prisma.JobUncheckedCreateInput, deadlineSeconds: number | null): Promise<Job> {
+async function createPending({ db, sql, config }: App, viewer: Viewer, data: NewJob, inputIds: string[], deadlineSeconds: number | null): Promise<StartedJob> {
+  const limit = limitsOf(config, viewer).jobs;
+  if (limit === null) return insertPending(sql, data, inputIds, deadlineSeconds);
   return db.$transaction(async (tx) => {
-    await holdPlaceInLine(tx, { limit: limitsOf(config, viewer).jobs, viewer, jobs: 1 });
-    const job = await tx.job.create({ data });
-    // The bell rings right after the commit; if this process dies before, the reconciler rings after its grace.
-    await tx.$executeRaw`update job set rung_at = now(), deadline = now() + ${deadlineSeconds}::int * interval '1 second' where id = ${job.id}::uuid`;
-    return job;
+    await holdPlaceInLine(tx, { limit, viewer, jobs: 1 });
+    return insertPending(tx, data, inputIds, deadlineSeconds);
   });
 }
 
-async function createCompleted({ db }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Job, data: Prisma.JobUncheckedCreateInput, inputIds: string[]): Promise<Job> {
+async function createCompleted({ db }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Job, data: NewJob, inputIds: string[]): Promise<StartedJob> {
   const now = new Date();
   return db.$transaction(async (tx) => {
     const job = await tx.job.create({
-      data: { ...data, status: 'COMPLETED', progress: 100, result: known.result ?? {}, modelVersion: provider.version, cacheHit: true, startedAt: now, finishedAt: now },
+      data: {
+        ...data,
+        parameters: data.parameters as Prisma.InputJsonValue,
+        inputs: { create: inputIds.map((assetId, position) => ({ assetId, position })) },
+        status: 'COMPLETED', progress: 100, result: known.result ?? {}, modelVersion: provider.version, cacheHit: true, startedAt: now, finishedAt: now,
+      },
     });
     const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds };
     await operation.keep?.(tx, finished, operation.result.parse(known.result));
@@ -164,7 +172,3 @@ function hashOf(value: unknown): string {
   );
   return createHash('sha256').update(sorted).digest('hex');
 }
-
-const errorCode = (error: unknown) => (error instanceof Error && 'code' in error ? error.code : undefined);
-const isUniqueViolation = (error: unknown) => errorCode(error) === 'P2002';
-const isForeignKeyViolation = (error: unknown) => errorCode(error) === 'P2003';

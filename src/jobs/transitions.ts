@@ -13,6 +13,8 @@ export interface ClaimedJob {
   provider: string;
   parameters: unknown;
   attempt: number;
+  /** What earlier attempts wrote down: see `notes.ts`. */
+  notes: Record<string, string> | null;
   /** Its worker was lost before: it must run alone in its process. */
   suspect: boolean;
   createdAt: Date;
@@ -27,7 +29,7 @@ export interface ChangedJob {
   attempt: number;
 }
 
-const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, parameters, attempt, suspect, created_at as "createdAt", run_after as "dueAt"`;
+const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, parameters, attempt, notes, suspect, created_at as "createdAt", run_after as "dueAt"`;
 const changed = Prisma.sql`id, owner_id as "ownerId", attempt`;
 const after = (ms: number) => Prisma.sql`now() + ${Math.round(ms)} * interval '1 ms'`;
 
@@ -91,9 +93,9 @@ export async function recordProgress(sql: Sql, job: ClaimedJob, percent: number,
 }
 
 /** Writes down, or strikes out, what later attempts shall know. False: the lease is lost. */
-export async function writeNote(db: Client, job: ClaimedJob, name: string, note: string | null): Promise<boolean> {
+export async function writeNote(sql: Sql, job: ClaimedJob, name: string, note: string | null): Promise<boolean> {
   const notes = note === null ? Prisma.sql`coalesce(notes, '{}') - ${name}::text` : Prisma.sql`coalesce(notes, '{}') || jsonb_build_object(${name}::text, ${note}::text)`;
-  const rows = await db.$executeRaw`
+  const rows = await sql.$executeRaw`
     update job set notes = ${notes} where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
   return rows === 1;
 }
