@@ -9,8 +9,8 @@ type Listener = () => void;
  * Rings may be lost while the bell is down, be repeated and come late. Every sibling passes `test/events.test.ts`.
  */
 export interface Events {
-  /** Rings for everybody who listens now. Never rejects when the bell is down: it logs that once, and the listeners' poll heals it. */
-  publish(topic: string): Promise<void>;
+  /** Rings for everybody who listens to one of the topics now. Never rejects when the bell is down: it logs that once, and the listeners' poll heals it. */
+  publish(...topics: string[]): Promise<void>;
   /**
    * Resolves when the subscription is in force: a ring after that is heard. While the bell is down it resolves within a second and
    * takes force as soon as the bell is back. The listener is also called whenever rings may have been lost, so it needs nothing else.
@@ -39,8 +39,8 @@ export function ringAll(listeners: Iterable<Listener>, log: Log): void {
 export function memoryEvents(log: Log): Events {
   const topics = new Map<string, Set<Listener>>();
   return {
-    async publish(topic) {
-      ringAll(topics.get(topic) ?? [], log);
+    async publish(...rung) {
+      for (const topic of rung) ringAll(topics.get(topic) ?? [], log);
     },
     async subscribe(topic, listener) {
       const own = () => listener();
@@ -82,8 +82,10 @@ export function redisEvents(redis: RedisConnections, prefix: string, log: Log): 
   subscriber.on('ready', onReady);
 
   return {
-    async publish(topic) {
-      await redis.ask((commands) => commands.publish(channelOf(topic), '')).catch((error: Error) => complain(error, `Could not announce ${topic}`));
+    async publish(...topics) {
+      // In one write to the socket, which costs more than the commands.
+      const rings = topics.map((topic) => ['publish', channelOf(topic), '']);
+      await redis.ask((commands) => commands.pipeline(rings).exec()).catch((error: Error) => complain(error, `Could not announce ${topics.join(' and ')}`));
     },
     async subscribe(topic, listener) {
       const channel = channelOf(topic);

@@ -12,7 +12,8 @@ import { timeOf } from './in-flight.js';
 
 /** An operation that does nothing, so that only the life of a job is left. */
 const anything = { parse: (value) => value, safeParse: (data) => ({ success: true, data }) };
-const provider = { name: 'local', version: '1', unavailable: () => null, run: async () => ({ result: {} }) };
+let runs = 0;
+const provider = { name: 'local', version: '1', unavailable: () => null, run: async () => { runs++; return { result: {} }; } };
 const nothing = { name: 'nothing', title: 'Nothing', description: '', inputs: { kind: 'IMAGE', min: 0, max: 0 }, parameters: anything, result: anything, providers: [provider] };
 operations.push(nothing);
 
@@ -23,8 +24,9 @@ const viewer = { id: 'local', kind: 'LOCAL' };
 
 answer(async ({ jobs }) => {
   const batch = randomUUID();
-  const completed = () => app.db.job.count({ where: { status: 'COMPLETED' } });
-  const wanted = (await completed()) + jobs;
+  runs = 0;
+  // The end of a job is its row; it is not looked for before there can be the last one.
+  const isOpen = async () => (await app.sql.$queryRaw`select 1 as open from job where status in ('PENDING', 'PROCESSING') limit 1`).length > 0;
   const start = (k) => startJob(app, viewer, { operation: nothing, inputIds: [], parameters: { batch, k }, options: { useCache: false } });
-  return timeOf(jobs, start, async () => (await completed()) === wanted);
+  return timeOf(jobs, start, async () => runs >= jobs && !(await isOpen()));
 });

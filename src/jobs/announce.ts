@@ -2,11 +2,12 @@ import type { App } from '../app.ts';
 
 export const jobTopic = (jobId: string) => `job:${jobId}`;
 export const viewerTopic = (viewerId: string) => `viewer:${viewerId}`;
-export const cancelTopic = (jobId: string) => `cancel:${jobId}`;
+/** Rung when a running job is asked to stop. All workers hear it and look after their own: cancels are rare, and a topic for each job would cost each job two commands. */
+export const cancelTopic = 'cancels';
 
 /** Rings for everybody who watches the job. Call it after the commit; a ring that is lost is made up for by the watcher's own poll. */
 export async function announce({ events }: Pick<App, 'events'>, job: { id: string; ownerId: string }): Promise<void> {
-  await Promise.all([events.publish(jobTopic(job.id)), events.publish(viewerTopic(job.ownerId))]);
+  await events.publish(jobTopic(job.id), viewerTopic(job.ownerId));
 }
 
 /** Tells the workers that there is something to claim. False: the bell is down; that is logged and forgotten, for the reconciler rings again. */

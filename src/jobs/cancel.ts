@@ -9,7 +9,7 @@ export type CancelOutcome = 'CANCELLED' | 'REQUESTED' | 'ALREADY_FINISHED';
 /** Cancels a waiting job at once and asks a running one to stop; its worker hears the bell, or learns it from its next heartbeat. */
 export async function cancelJob(app: App, viewer: Viewer, id: string): Promise<CancelOutcome> {
   const outcome = await requestCancel(app.sql, id, viewer.id);
-  if (outcome === 'REQUESTED') await app.events.publish(cancelTopic(id));
+  if (outcome === 'REQUESTED') await app.events.publish(cancelTopic);
   if (outcome === 'CANCELLED') await announce(app, { id, ownerId: viewer.id });
   if (outcome) return outcome;
   const job = await app.db.job.findFirst({ where: { id, ownerId: viewer.id }, select: { id: true } });

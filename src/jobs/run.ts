@@ -6,7 +6,7 @@ import { isUnreachable, withRetry } from '../database/retry.ts';
 import type { Sql } from '../database/sql.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
-import type { InputFile, ProviderResult, Run } from '../operations/define.ts';
+import type { ProviderResult, Run } from '../operations/define.ts';
 import { getOperation, leastInputs, timeoutsOf } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
@@ -63,9 +63,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   const provider = operation.providers.find((known) => known.name === job.provider);
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
 
-  const inputs = await sql.$queryRaw<(Omit<InputFile, 'path'> & { id: string; storageKey: string })[]>`
-    select id, filename, content_type as "contentType", byte_size as "byteSize", width, height, storage_key as "storageKey"
-    from job_input join asset on asset.id = asset_id where job_id = ${job.id}::uuid order by job_input.position`;
+  const { inputs } = job;
   if (inputs.length < leastInputs(operation, job.parameters)) {
     // Whoever deletes an input cancels its jobs first; this one was started between the two.
     await requestCancel(sql, job.id, job.ownerId);

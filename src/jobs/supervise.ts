@@ -21,6 +21,9 @@ export interface Supervision {
 /** Work that was told to stop gets this long to do so; then the job goes on without it. */
 const abortGraceMs = 1_500;
 
+/** A cancel from between the claim and the bell is heard this soon; shorter jobs need no heartbeat at all. */
+const firstLookMs = 250;
+
 /** Watches over one attempt: keeps the lease, hears cancel, enforces time-outs and the deadline. */
 export function superviseJob({ sql, events, config, log }: App, job: ClaimedJob, stopping: AbortSignal): Supervision {
   const { softMs, hardMs } = timeoutsOf(job.operation, config);
@@ -63,10 +66,11 @@ export function superviseJob({ sql, events, config, log }: App, job: ClaimedJob,
     });
   };
   const beats = setInterval(beat, config.JOB_LEASE / 4);
-  const cancelBell = events.subscribe(cancelTopic(job.id), beat);
-  cancelBell.then(beat, (error: unknown) => log.warn({ jobId: job.id, err: error }, 'The cancel bell is down; a cancel is heard at the next heartbeat'));
+  const cancelBell = events.subscribe(cancelTopic, beat);
+  cancelBell.catch((error: unknown) => log.warn({ jobId: job.id, err: error }, 'The cancel bell is down; a cancel is heard at the next heartbeat'));
 
   timers.push(
+    setTimeout(beat, firstLookMs),
     setTimeout(() => {
       const hint = `Send a smaller input, or raise JOB_TIMEOUTS for ${job.operation}`;
       stop('TIMED_OUT', new ProviderError('TIMED_OUT', `The work took longer than ${minutes(softMs)}`, { retryable: false, hint }), hardMs - softMs);

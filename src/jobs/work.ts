@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app.ts';
+import { cancelTopic } from './announce.ts';
 import { runJob } from './run.ts';
 import { removeLeftovers } from './spool.ts';
 import { claimNext } from './transitions.ts';
@@ -14,7 +15,7 @@ export interface Worker {
 
 /** Answers every ring by claiming and running jobs until there is nothing left to claim. */
 export function startWorker(app: App): Worker {
-  const { sql, queue, config, log } = app;
+  const { sql, queue, events, config, log } = app;
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // one for each running job, which is no leak
   const running = new Set<Promise<void>>();
@@ -54,6 +55,10 @@ export function startWorker(app: App): Worker {
     }
   }, config.JOB_CONCURRENCY);
 
+  // Kept for as long as the worker lives, so that jobs join it at no cost.
+  const cancelBell = events.subscribe(cancelTopic, () => {});
+  cancelBell.catch((error: unknown) => log.warn({ err: error }, 'The cancel bell is down; a cancel is heard at the next heartbeat'));
+
   const tidied = removeLeftovers(app).catch((error: unknown) => log.warn({ err: error }, 'Leftovers of killed processes could not be removed'));
 
   return {
@@ -66,7 +71,7 @@ export function startWorker(app: App): Worker {
       await Promise.race([Promise.all(running), sleep(timeoutMs, undefined, { ref: false })]);
       stopping.abort();
       await Promise.all(running);
-      await Promise.all([deaf, tidied]);
+      await Promise.all([deaf, tidied, cancelBell.then((unsubscribe) => unsubscribe()).catch(() => undefined)]);
     },
   };
 }
