@@ -119,9 +119,18 @@ export const settings = {
   COMPUTE_MEMORY: byteSize.prefault('1GB').describe('A child above this is killed; its job fails alone.'),
   SHUTDOWN_TIMEOUT: duration.prefault('10s').describe('Running jobs get this long to end at a stop; then they go back to the queue.'),
 
-  GRAPHIQL: flag.prefault('true').describe('Serve GraphiQL at /graphql.'),
+  GRAPHQL_INTROSPECTION: flag.optional().describe('Describe the schema to whoever may ask, and suggest names for misspelt ones. Without it: only where HOST is loopback; "false" behind a proxy on the same machine.'),
+  GRAPHQL_MAX_TOKENS: count.prefault('2000').describe('Words and signs in the text of one query at the most.'),
+  GRAPHQL_MAX_DEPTH: count.prefault('15').describe('Levels of fields in a query at the most; what GraphiQL asks of the schema has 15.'),
+  GRAPHQL_MAX_FIELDS: count.prefault('1000').describe('Fields in a query at the most, each fragment counted wherever it is used.'),
+  GRAPHQL_MAX_ALIASES: count.prefault('100').describe('Aliases in a query at the most.'),
+  GRAPHQL_MAX_DIRECTIVES: count.prefault('50').describe('Directives in a query at the most.'),
+  PERSISTED_OPERATIONS: z.string().optional().describe('A JSON file { "hash": "document" }, as the client preset of GraphQL Code Generator writes it: only these operations are answered, by documentId, by extensions.persistedQuery.sha256Hash or by their text. Without it: any.'),
+  GRAPHIQL: flag.optional().describe('Serve GraphiQL at /graphql. Without it: where the schema is described and any operation is answered.'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info').describe('The least severe lines to log.'),
 };
+
+const isLoopback = (host: string) => ['127.0.0.1', '::1', 'localhost'].includes(host);
 
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;
@@ -130,7 +139,7 @@ function isOrigin(text: string): boolean {
 }
 
 const schema = z.object(settings);
-export type Config = z.infer<typeof schema> & { PUBLIC_URL: string };
+export type Config = z.infer<typeof schema> & { PUBLIC_URL: string; GRAPHQL_INTROSPECTION: boolean; GRAPHIQL: boolean };
 
 /** A start that cannot work: the message lists everything that is wrong at once. */
 export class ConfigError extends Error {
@@ -146,7 +155,13 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   const parsed = schema.safeParse(present);
   if (!parsed.success) throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
 
-  const config = { ...parsed.data, PUBLIC_URL: (parsed.data.PUBLIC_URL ?? `http://localhost:${parsed.data.PORT}`).replace(/\/$/, '') };
+  const { HOST, PORT, PUBLIC_URL = `http://localhost:${PORT}`, GRAPHQL_INTROSPECTION = isLoopback(HOST), PERSISTED_OPERATIONS } = parsed.data;
+  const config = {
+    ...parsed.data,
+    PUBLIC_URL: PUBLIC_URL.replace(/\/$/, ''),
+    GRAPHQL_INTROSPECTION,
+    GRAPHIQL: parsed.data.GRAPHIQL ?? (GRAPHQL_INTROSPECTION && !PERSISTED_OPERATIONS),
+  };
   const problems = contradictions(config);
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
@@ -158,7 +173,7 @@ function contradictions(config: Config): string[] {
   const apart = config.ROLE !== 'all';
   if (apart && !config.DATABASE_URL) problems.push(`ROLE=${config.ROLE} needs DATABASE_URL: the embedded database belongs to one process, so API and worker must share it (ROLE=all)`);
   if (apart && !config.REDIS_URL) problems.push(`ROLE=${config.ROLE} needs REDIS_URL: without it API and worker cannot hear each other`);
-  if (!config.JWT_SECRET && !['127.0.0.1', '::1', 'localhost'].includes(config.HOST)) {
+  if (!config.JWT_SECRET && !isLoopback(config.HOST)) {
     problems.push(`HOST=${config.HOST} needs JWT_SECRET: without it everybody who reaches this address is the one local viewer`);
   }
   for (const proxy of config.TRUSTED_PROXIES) {
@@ -166,6 +181,8 @@ function contradictions(config: Config): string[] {
     const bits = isIP(address) === 6 ? 128 : 32;
     if (!isIP(address) || rest.length > 0 || (length !== undefined && !(/^\d+$/.test(length) && Number(length) <= bits))) problems.push(`TRUSTED_PROXIES: Expected addresses such as 10.0.0.7 and networks such as 10.0.0.0/8 but received "${proxy}"`);
   }
+  if (config.GRAPHIQL && !config.GRAPHQL_INTROSPECTION) problems.push('GRAPHIQL=true needs GRAPHQL_INTROSPECTION=true: the editor asks for the schema');
+  if (config.GRAPHIQL && config.PERSISTED_OPERATIONS) problems.push('GRAPHIQL=true and PERSISTED_OPERATIONS do not go together: the editor sends operations of its own');
   if (config.JOB_HARD_TIMEOUT <= config.JOB_TIMEOUT) problems.push('JOB_HARD_TIMEOUT must be longer than JOB_TIMEOUT');
   if (config.UPLOAD_MIN_SIDE > config.UPLOAD_MAX_SIDE) problems.push('UPLOAD_MIN_SIDE must not be above UPLOAD_MAX_SIDE');
   if (config.UPLOAD_MAX_BYTES > 2_000_000_000) problems.push('UPLOAD_MAX_BYTES must not be above 2GB');
@@ -178,7 +195,7 @@ function contradictions(config: Config): string[] {
   if (config.RENDITION_MAX_SIDE < 1 || config.RENDITION_MAX_SIDE > 16_383) problems.push(`RENDITION_MAX_SIDE must be between 1 and 16383 but is ${config.RENDITION_MAX_SIDE}`);
   // Ten of the largest must fit between two looks at what is there.
   if (config.RENDITION_CACHE_SIZE < 100_000_000) problems.push('RENDITION_CACHE_SIZE must be at least 100MB');
-  for (const name of ['JOB_CONCURRENCY', 'COMPUTE_PROCESSES', 'UPLOAD_MAX_FILES', 'JOB_MAX_FAILURES'] as const) {
+  for (const name of ['JOB_CONCURRENCY', 'COMPUTE_PROCESSES', 'UPLOAD_MAX_FILES', 'JOB_MAX_FAILURES', 'GRAPHQL_MAX_TOKENS', 'GRAPHQL_MAX_DEPTH', 'GRAPHQL_MAX_FIELDS'] as const) {
     if (config[name] < 1) problems.push(`${name} must be at least 1`);
   }
   return problems;

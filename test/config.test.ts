@@ -37,6 +37,21 @@ test('a combination that would lose data or let strangers in refuses to start', 
   expect(problem({ JWT_SECRET: 'short' })).toMatch(/at least 32 characters/);
   expect(problem({ JOB_TIMEOUT: '10m' })).toMatch(/JOB_HARD_TIMEOUT must be longer/);
   expect(problem({ JOB_CONCURRENCY: '0' })).toMatch(/at least 1/);
+  expect(problem({ GRAPHIQL: 'true', GRAPHQL_INTROSPECTION: 'false', PERSISTED_OPERATIONS: 'x.json' })).toMatch(/needs GRAPHQL_INTROSPECTION[\s\S]*do not go together/);
+  expect(problem({ TRUSTED_PROXIES: '10.0.0.0/8, proxy.local, 10.0.0.1/33' })).toMatch(/"proxy\.local"[\s\S]*"10\.0\.0\.1\/33"/);
+});
+
+test('the schema is described, and GraphiQL served, on loopback only unless it is said', () => {
+  const open = { HOST: '0.0.0.0', JWT_SECRET: 'x'.repeat(32) };
+  expect(readConfig({})).toMatchObject({ GRAPHQL_INTROSPECTION: true, GRAPHIQL: true });
+  expect(readConfig(open)).toMatchObject({ GRAPHQL_INTROSPECTION: false, GRAPHIQL: false });
+  expect(readConfig({ ...open, GRAPHQL_INTROSPECTION: 'true' })).toMatchObject({ GRAPHQL_INTROSPECTION: true, GRAPHIQL: true });
+  expect(readConfig({ PERSISTED_OPERATIONS: 'x.json' })).toMatchObject({ GRAPHIQL: false });
+});
+
+test('a limit is a number or none', () => {
+  expect(readConfig({ LIMIT_REQUESTS: 'none', LIMIT_STORED_BYTES: '0', LIMIT_JOBS: '5' })).toMatchObject({ LIMIT_REQUESTS: 0, LIMIT_STORED_BYTES: 0, LIMIT_JOBS: 5 });
+  expect(problem({ LIMIT_REQUESTS: 'many', LIMIT_STORED_BYTES: '5' })).toMatch(/or "none"[\s\S]*with a unit \(B, KB, MB, GB\) or "none" but received "5"/);
 });
 
 test('sizes and durations come with a unit', () => {

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { createGraphiql } from './graphiql.ts';
 import type { Charge } from './charging.ts';
 import { createGuard, maxJsonBytes, requestIdOf, watchBody } from './guard.ts';
+import { readPersistedOperations } from './persisted-operations.ts';
 import { acceptSockets } from './websocket.ts';
 import { createGraphql, emptySpool, type Admit, type Visit } from './yoga.ts';
 
@@ -63,7 +64,9 @@ export async function startServer<Context extends object>(options: ServerOptions
   const guard = createGuard(config);
   const spool = join(config.DATA_DIR, 'spool', 'requests');
   await emptySpool(spool);
-  const graphql = createGraphql<Context>(schema, log, spool, { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes }, admit, chargeOperation);
+  const findDocument = config.PERSISTED_OPERATIONS ? await readPersistedOperations(config.PERSISTED_OPERATIONS, schema) : undefined;
+  const uploads = { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes };
+  const graphql = createGraphql<Context>({ schema, log, spool, uploads, documents: config, findDocument, admit, charge: chargeOperation });
   const graphiql = config.GRAPHIQL ? createGraphiql({ needsToken: Boolean(config.JWT_SECRET) }) : undefined;
   const streams = new Set<ServerResponse>();
   let isStopping = false;
@@ -133,7 +136,7 @@ export async function startServer<Context extends object>(options: ServerOptions
 
   const sockets = acceptSockets<Context>({
     server, log, context, chargeRequest, expiresAt,
-    addressOf: guard.addressOf,
+    addressOf: guard.addressOf, findDocument,
     // A context of its own per operation: loaders cache by context, and a socket may live for days.
     engine: (requestId, viewerContext) => graphql.getEnveloped({ visit: { requestId, viewerContext: async () => ({ ...viewerContext }) } }),
     admits: (request) => !isStopping && guard.knowsHost(request) && guard.knowsOrigin(request),

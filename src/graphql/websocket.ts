@@ -6,6 +6,7 @@ import { UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { presentError, presentResult } from './errors.ts';
 import { requestIdOf } from './guard.ts';
+import type { FindDocument } from './persisted-operations.ts';
 import type { Credentials } from './server.ts';
 
 const maxOperations = 100;
@@ -32,6 +33,7 @@ export interface SocketOptions<Context extends object> {
   context: (credentials: Credentials) => Promise<Context>;
   chargeRequest: (context: Context) => Promise<void>;
   addressOf: (request: IncomingMessage) => string;
+  findDocument: FindDocument | undefined;
   expiresAt: ((context: Context) => Date | undefined) | undefined;
   /** False refuses the upgrade. */
   admits: (request: IncomingMessage) => boolean;
@@ -48,7 +50,7 @@ type Prepared = ExecutionArgs & { engine: Engine };
 
 /** graphql-ws on `/graphql`. Whatever is wrong with one operation is answered as its error; the socket and its other operations go on. */
 export function acceptSockets<Context extends object>(options: SocketOptions<Context>) {
-  const { server, log, engine, context, chargeRequest, addressOf, expiresAt, admits, initTimeoutMs } = options;
+  const { server, log, engine, context, chargeRequest, addressOf, findDocument, expiresAt, admits, initTimeoutMs } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols: (protocols) => handleProtocols(protocols) });
   const running = new Set<Promise<unknown>>();
 
@@ -70,7 +72,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     return true;
   }
 
-  async function prepare(socket: Socket<Record<string, unknown>, Visit<Context>>, payload: { query: string; operationName?: string | null; variables?: Record<string, unknown> | null }): Promise<Prepared | readonly GraphQLError[]> {
+  async function prepare(socket: Socket<Record<string, unknown>, Visit<Context>>, payload: { query: string; operationName?: string | null; variables?: Record<string, unknown> | null; extensions?: Record<string, unknown> | null }): Promise<Prepared | readonly GraphQLError[]> {
     try {
       const { context: viewerContext, requestId } = socket.extra;
       if (!viewerContext) throw new Error('An operation came before the socket was acknowledged');
@@ -79,7 +81,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
       }
       await chargeRequest(viewerContext);
       const own = engine(requestId, viewerContext);
-      const document = own.parse(payload.query);
+      const document = own.parse(findDocument ? findDocument(payload) : payload.query);
       const faults = own.validate(own.schema, document);
       if (faults.length > 0) return faults;
       return {

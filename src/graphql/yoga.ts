@@ -3,17 +3,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { execute, GraphQLError, parse, subscribe, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { createLRUCache, createYoga, isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { Log } from '../log.ts';
 import { useCharge, type Charge } from './charging.ts';
+import { useDocumentRules, useReferenceExecutor, type DocumentLimits } from './document-rules.ts';
 import { presentResult, refusal } from './errors.ts';
 import { bodyFault } from './guard.ts';
 import { maxRequestBytes, receiveMultipart, type MultipartLimits } from './multipart.ts';
+import type { DocumentParameters, FindDocument } from './persisted-operations.ts';
 
-const maxTokens = 2_000;
-const maxQueryCharacters = 64_000;
-// Documents are kept whole; together with the length above this bounds what strangers can make us keep.
+// Documents are kept whole; together with their length this bounds what strangers can make us keep.
 const cachedDocuments = 256;
 
 /** One HTTP request on its way through, or one operation on a socket. */
@@ -33,8 +33,21 @@ export interface ServerContext<Context> {
 /** Asked before anything of an operation runs, over HTTP, SSE and sockets alike; throws `UserError` to refuse it as a whole. */
 export type Admit<Context> = (operation: ExecutionArgs, context: Context) => void | Promise<void>;
 
+export interface GraphqlOptions<Context> {
+  schema: GraphQLSchema;
+  log: Log;
+  /** The folder for the uploads of requests. */
+  spool: string;
+  uploads: MultipartLimits;
+  documents: DocumentLimits;
+  /** Where only operations of a manifest are answered. */
+  findDocument?: FindDocument | undefined;
+  admit: Admit<Context>;
+  charge?: Charge<Context> | undefined;
+}
+
 /** GraphQL itself: the same parser, rules, executor and error sentences for HTTP, SSE and sockets. */
-export function createGraphql<Context extends object>(schema: GraphQLSchema, log: Log, spool: string, limits: MultipartLimits, admit: Admit<Context>, charge?: Charge<Context>) {
+export function createGraphql<Context extends object>({ schema, log, spool, uploads, documents, findDocument, admit, charge }: GraphqlOptions<Context>) {
   return createYoga<ServerContext<Context>, Context>({
     schema,
     context: ({ visit }) => visit.viewerContext(),
@@ -48,15 +61,12 @@ export function createGraphql<Context extends object>(schema: GraphQLSchema, log
     // Its counting stream costs a third of every request; `bodyFault` asks Content-Length, to which Node's parser holds the client.
     maxRequestBodySize: false,
     parserAndValidationCache: { documentCache: createLRUCache({ max: cachedDocuments }), errorCache: createLRUCache({ max: cachedDocuments }) },
-    plugins: [useReferenceExecutor, ...(charge ? [useCharge(charge)] : []), useAdmission(admit), useFrontDoor(spool, limits), useParserLimits(), usePresentedErrors(log), useSpoolRemoval(log)],
+    plugins: [
+      useReferenceExecutor(documents), ...(charge ? [useCharge(charge)] : []), useAdmission(admit),
+      useFrontDoor(spool, uploads), ...(findDocument ? [useManifest(findDocument)] : []), useDocumentRules(documents), usePresentedErrors(log), useSpoolRemoval(log),
+    ],
   });
 }
-
-/** graphql-js itself: as fast as Yoga's own executor, and answers have their fields in the order of the query, as the specification asks. */
-const useReferenceExecutor: Plugin = {
-  onExecute: ({ setExecuteFn }) => setExecuteFn(execute),
-  onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe),
-};
 
 function useAdmission<Context>(admit: Admit<Context>): Plugin {
   const ask = async (args: ExecutionArgs, refuse: (result: ExecutionResult) => void) => {
@@ -79,20 +89,36 @@ type FrontDoorPlugin = Plugin<object, ServerContext<object>>;
 function useFrontDoor(spool: string, limits: MultipartLimits): FrontDoorPlugin {
   return {
     async onRequestParse({ request, serverContext: { req, visit }, requestParser, setRequestParser }) {
-      if (!req) return;
+      if (!req) return undefined;
       const fault = bodyFault(req, maxRequestBytes(limits));
       if (fault) throw fault;
       // Before a word is read: strangers make no work.
       await visit.viewerContext();
       if (request.method !== 'POST' || !/^multipart\/form-data\b/i.test(req.headers['content-type'] ?? '')) {
         if (requestParser) setRequestParser((body) => Promise.resolve(body).then(requestParser).catch(throwUnreadable));
-        return;
+        return { onRequestParseDone: ({ requestParserResult }) => refuseBatch(requestParserResult) };
       }
       setRequestParser(async () => {
         visit.spool = join(spool, spoolName());
         await mkdir(visit.spool, { recursive: true });
         return receiveMultipart(req, visit.spool, limits);
       });
+      return undefined;
+    },
+  };
+}
+
+/** One request is one operation: it is counted, priced and answered by itself. */
+function refuseBatch(parameters: unknown): void {
+  if (Array.isArray(parameters)) throw refusal(400, 'INVALID_INPUT', `Expected one operation in a request but received a list of ${parameters.length}. Send each in a request of its own, or all of them on a socket.`);
+}
+
+/** Sockets ask by themselves: they have no parameters of Yoga's. */
+function useManifest(findDocument: FindDocument): Plugin {
+  return {
+    onParams({ params, setParams }) {
+      const { documentId, ...rest } = params as typeof params & DocumentParameters;
+      setParams({ ...rest, query: findDocument({ ...rest, documentId }) });
     },
   };
 }
@@ -101,17 +127,6 @@ function useFrontDoor(spool: string, limits: MultipartLimits): FrontDoorPlugin {
 function throwUnreadable(error: unknown): never {
   if (error instanceof SyntaxError) throw refusal(400, 'INVALID_INPUT', `Expected JSON in "variables" and "extensions" but could not parse it: ${error.message}`);
   throw error;
-}
-
-// Thousands of nested braces overflow the parser's stack; they are tokens first.
-function useParserLimits(): FrontDoorPlugin {
-  return {
-    onParse({ params, setParseFn }) {
-      const { length } = typeof params.source === 'string' ? params.source : params.source.body;
-      if (length > maxQueryCharacters) throw refusal(400, 'QUERY_TOO_COSTLY', `Expected a query of at most ${maxQueryCharacters} characters but received ${length}. Move values into variables.`);
-      setParseFn((source, options) => parse(source, { ...options, maxTokens }));
-    },
-  };
 }
 
 function usePresentedErrors(log: Log): FrontDoorPlugin {
