@@ -1,16 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import type { GraphQLSchema } from 'graphql';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import { emptySpool, spoolOf } from '../spool.ts';
 import { createGraphiql } from './graphiql.ts';
 import type { Charge } from './charging.ts';
 import { createGuard, maxJsonBytes, requestIdOf, watchBody } from './guard.ts';
 import { readPersistedOperations } from './persisted-operations.ts';
 import { acceptSockets } from './websocket.ts';
-import { createGraphql, emptySpool, type Admit, type Visit } from './yoga.ts';
+import { createGraphql, type Admit, type Visit } from './yoga.ts';
 
 /** What a request, or a socket at its start, says about who is asking. */
 export interface Credentials {
@@ -62,7 +62,7 @@ export async function startServer<Context extends object>(options: ServerOptions
   const { config, log, schema, context, admit = () => {}, chargeRequest = async () => {}, chargeOperation, expiresAt, routes = [], health = async () => ({}) } = options;
   const wait = { ...patience, ...options.timeouts };
   const guard = createGuard(config);
-  const spool = join(config.DATA_DIR, 'spool', 'requests');
+  const spool = spoolOf(config.DATA_DIR);
   await emptySpool(spool);
   const findDocument = config.PERSISTED_OPERATIONS ? await readPersistedOperations(config.PERSISTED_OPERATIONS, schema) : undefined;
   const uploads = { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes };

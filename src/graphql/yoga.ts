@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
 import { createLRUCache, createYoga, isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 import type { Log } from '../log.ts';
+import { spoolName } from '../spool.ts';
 import { useCharge, type Charge } from './charging.ts';
 import { useDocumentRules, useReferenceExecutor, type DocumentLimits } from './document-rules.ts';
 import { presentResult, refusal } from './errors.ts';
@@ -151,26 +150,4 @@ function useSpoolRemoval(log: Log): FrontDoorPlugin {
       else res.once('close', remove);
     },
   };
-}
-
-const spoolName = () => `${hostname()}.${process.pid}.${randomUUID()}`;
-
-/** Removes what requests left behind when their process died; folders of living processes stay, since several may share the disk. */
-export async function emptySpool(spool: string): Promise<void> {
-  await mkdir(spool, { recursive: true });
-  for (const name of await readdir(spool)) {
-    const [, host, pid] = /^(.*)\.(\d+)\.[^.]+$/.exec(name) ?? [];
-    const folder = join(spool, name);
-    // Of processes on other machines only age tells: no request lasts a day.
-    const isLeft = host === hostname() ? Number(pid) === process.pid || !isAlive(Number(pid)) : (await stat(folder)).mtimeMs < Date.now() - 86_400_000;
-    if (isLeft) await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }
