@@ -39,6 +39,8 @@ export interface App {
   signUrl: (pathAndQuery: string) => string;
   /** The URL of something public, where CDNs are asked for it; its signature does not expire. */
   signPermanentUrl: (prefix: string, rest: string) => string;
+  /** The URL of a path of this server, for whoever has a credential. */
+  publicUrl: (path: string) => string;
   http: Http;
 }
 
@@ -76,7 +78,7 @@ export async function openApp(config: Config, log: Log, publicUrl: () => string,
     const http = createHttp({ outward: createOutward(createGuard({ allowedHosts: config.OUTWARD_ALLOWED_HOSTS })) });
     const signUrl: App['signUrl'] = (pathAndQuery) => publicUrl() + signPath(secret, pathAndQuery);
     const signPermanentUrl: App['signPermanentUrl'] = (prefix, rest) => (config.CDN_BASE_URL ?? publicUrl()) + signPermanent(secret, prefix, rest);
-    return { config, log, database, db: database.db, sql: database.sql, storage, queue, events, rates, seats, compute, signUrl, signPermanentUrl, http, close };
+    return { config, log, database, db: database.db, sql: database.sql, storage, queue, events, rates, seats, compute, signUrl, signPermanentUrl, publicUrl: (path) => publicUrl() + path, http, close };
   } catch (error) {
     await close();
     throw error;

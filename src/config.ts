@@ -58,7 +58,7 @@ export const settings = {
 
   S3_ENDPOINT: origin.optional().describe('Files go to an object store that speaks S3 (cloud S3, Garage, SeaweedFS, Ceph RGW …), such as https://s3.eu-central-1.amazonaws.com. Without it: in DATA_DIR. Files do not move when this changes.'),
   S3_REGION: z.string().regex(/^[\w-]+$/).prefault('us-east-1').describe('The region of the store; for Garage its s3_region, "garage" by default.'),
-  S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'Expected 3 to 63 lower-case letters, digits, dots and hyphens').optional().describe('A bucket for this Darkroom alone: under originals/ and processed/ whatever no asset refers to is removed. Pages of other origins that fetch files need a CORS rule on it.'),
+  S3_BUCKET: z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'Expected 3 to 63 lower-case letters, digits, dots and hyphens').optional().describe('A bucket for this Darkroom alone: under originals/, processed/ and uploads/ whatever no asset or upload refers to is removed. Pages of other origins that fetch files need a CORS rule on it.'),
   S3_ACCESS_KEY: secret.optional().describe('May list the bucket and its multipart uploads, and read, write and delete in it.'),
   S3_SECRET_KEY: secret.optional().describe('The secret of S3_ACCESS_KEY.'),
   S3_PUBLIC_ENDPOINT: origin.optional().describe('Where clients reach the store; signed URLs of files start with it. Without it: S3_ENDPOINT.'),
@@ -82,12 +82,14 @@ export const settings = {
 
   UPLOAD_MAX_FILES: count.prefault('25').describe('Files in one request at the most.'),
   UPLOAD_MAX_BYTES: byteSize.prefault('25MB').describe('Size of one file at the most.'),
+  UPLOAD_LIFETIME: duration.prefault('24h').describe('An upload that was opened with createUploads must be completed within this time; at most 7 days (168h).'),
   UPLOAD_MIN_SIDE: count.prefault('50').describe('Shorter side of an image in pixels, at the least.'),
   UPLOAD_MAX_SIDE: count.prefault('16384').describe('Longer side of an image in pixels, at the most.'),
   UPLOAD_MAX_PIXELS: count.prefault('64000000').describe('Pixels of an image at the most.'),
   UPLOAD_MAX_AVIF_PIXELS: count.prefault('32000000').describe('Pixels of an AVIF or HEIC image at the most; they decode into far more memory than others.'),
   UPLOAD_MAX_FRAMES: count.prefault('1000').describe('Frames of an animated image at the most.'),
 
+  IMPORT_PREFIX: z.string().regex(/^([\w-][\w.-]*|\{viewer\})(\/([\w-][\w.-]*|\{viewer\}))*\/$/, 'Expected a prefix such as incoming/ or incoming/{viewer}/').optional().describe('Objects of S3_BUCKET whose keys start with this can be imported by their keys, by every viewer; {viewer} in it stands for the id of the viewer, so that each reaches only what is his. Without it: no keys.'),
   OUTWARD_ALLOWED_HOSTS: places.prefault('').describe('Hosts that URLs from clients and providers may lead to although they have private addresses, as HOST (ports 80 and 443) or HOST:PORT, separated by commas. Without it: addresses on the internet only, on ports 80 and 443.'),
 
   RENDITION_MAX_SIDE: count.prefault('4096').describe('Longer side of a rendition in pixels, at the most.'),
@@ -186,6 +188,9 @@ function contradictions(config: Config): string[] {
   if (config.JOB_HARD_TIMEOUT <= config.JOB_TIMEOUT) problems.push('JOB_HARD_TIMEOUT must be longer than JOB_TIMEOUT');
   if (config.UPLOAD_MIN_SIDE > config.UPLOAD_MAX_SIDE) problems.push('UPLOAD_MIN_SIDE must not be above UPLOAD_MAX_SIDE');
   if (config.UPLOAD_MAX_BYTES > 2_000_000_000) problems.push('UPLOAD_MAX_BYTES must not be above 2GB');
+  if (config.UPLOAD_LIFETIME > 7 * 24 * 3_600_000) problems.push('UPLOAD_LIFETIME must not be above 168h: signatures of an object store last no longer');
+  if (config.IMPORT_PREFIX && !config.S3_ENDPOINT) problems.push('IMPORT_PREFIX needs S3_ENDPOINT: without an object store nobody but Darkroom puts objects anywhere');
+  if (config.IMPORT_PREFIX && /^(originals|processed|uploads)\//.test(config.IMPORT_PREFIX)) problems.push(`IMPORT_PREFIX must not be ${config.IMPORT_PREFIX}: what lies there is Darkroom's own, of all viewers`);
   const azure = { AZURE_VISION_ENDPOINT: config.AZURE_VISION_ENDPOINT, AZURE_VISION_KEY: config.AZURE_VISION_KEY };
   const missing = Object.entries(azure).filter(([, value]) => !value).map(([name]) => name);
   if (config.ANALYZE_PROVIDER === 'azure-vision' && missing.length > 0) problems.push(`ANALYZE_PROVIDER=azure-vision needs ${missing.join(' and ')}`);

@@ -11,6 +11,7 @@ import { openRenditions, serveRenditions } from './assets/serve-renditions.ts';
 import { startSweeper } from './assets/sweep.ts';
 import type { Config } from './config.ts';
 import type { Context } from './graphql/builder.ts';
+import { createGuard } from './graphql/guard.ts';
 import { requiredScopes } from './graphql/required-scopes.ts';
 import { schema } from './graphql/schema.ts';
 import { startServer, type Health, type Route, type RunningServer } from './graphql/server.ts';
@@ -19,6 +20,8 @@ import { startWorker } from './jobs/work.ts';
 import type { Log } from './log.ts';
 import { checkOperationSettings } from './operations/index.ts';
 import { readSigningSecret } from './storage/signature.ts';
+import { receiveDirect } from './uploads/direct.ts';
+import { openResumable } from './uploads/resumable.ts';
 
 export interface Darkroom {
   app: App;
@@ -58,13 +61,13 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   return { app, url: server?.url ?? null, stop };
 }
 
-/** The routes that hand out files. */
+/** The routes that hand out files, and the one that takes them by a signed URL. */
 async function openFiles(app: App): Promise<{ routes: Route[]; close(): Promise<void> }> {
   const secret = await readSigningSecret(app.config.DATA_DIR, app.config.SIGNING_SECRET);
   const assets = await openLivingAssets(app);
   const renditions = await openRenditions(app);
   return {
-    routes: [serveFiles(app, secret), serveRenditions(app, secret, assets, renditions.find), servePublic(app, secret, assets, renditions.find), serveArchives(app, secret)],
+    routes: [serveFiles(app, secret), serveRenditions(app, secret, assets, renditions.find), servePublic(app, secret, assets, renditions.find), serveArchives(app, secret), receiveDirect(app, secret)],
     close: async () => void (await Promise.all([assets.close(), renditions.close()])),
   };
 }
@@ -72,16 +75,19 @@ async function openFiles(app: App): Promise<{ routes: Route[]; close(): Promise<
 async function listen(app: App, routes: Route[]): Promise<RunningServer> {
   const { config, log } = app;
   const door = watchDoor(app);
+  const { addressOf } = createGuard(config);
+  const identify = (address: string, authorization: string | undefined) => door.pass(address, authorization, () => authenticate(config, authorization));
+  const resumable = openResumable(app, (request) => identify(addressOf(request), request.headers.authorization));
   return startServer<Context>({
     config,
     log,
     schema,
-    context: async ({ authorization, address, requestId }) => ({ app, requestId, viewer: await door.pass(address, authorization, () => authenticate(config, authorization)) }),
+    context: async ({ authorization, address, requestId }) => ({ app, requestId, viewer: await identify(address, authorization) }),
     chargeRequest: ({ viewer }) => chargeRequest(app, viewer),
     admit: ({ schema, document, operationName }, { viewer }) => mustAllow(viewer, requiredScopes(schema, document, operationName)),
     chargeOperation: ({ viewer }, operation) => chargeOperation(app, viewer, operation),
     expiresAt: ({ viewer }) => viewer.expiresAt,
-    routes,
+    routes: [...routes, resumable],
     health: () => checkHealth(app),
   });
 }

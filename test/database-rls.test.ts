@@ -54,6 +54,7 @@ async function fill({ db }: Database, owner: string): Promise<void> {
     await db.$executeRaw`insert into image_hash values (${id}::uuid, ${owner}, repeat('1', 256)::bit(256), repeat('1', 256)::bit(256), 100)`;
     await db.$executeRaw`insert into image_vector values (${id}::uuid, 'vd1', ${owner}, array_fill(1, array[256])::vector)`;
   }
+  await db.upload.create({ data: { id: randomUUID(), ownerId: owner, filename: 'a.jpg', byteSize: 1, expiresAt: new Date(), assetId: ids[0] } });
   await db.$executeRaw`insert into near_duplicate values (${ids[0]}::uuid, ${ids[1]}::uuid, ${owner}, 0, 1), (${ids[1]}::uuid, ${ids[0]}::uuid, ${owner}, 0, 1)`;
 }
 

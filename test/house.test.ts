@@ -10,7 +10,7 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((na
 /** From left to right: a file imports only from its own place or from places further right. The first pattern that fits counts. */
 const places: [string, RegExp][] = [
   ['start', /^(main|darkroom)\.ts$/],
-  ['ground', /^(config|errors|log|within|sizes|keyset)\.ts$|^access\/(viewer|scopes|limits\/limits)\.ts$/],
+  ['ground', /^(config|errors|log|within|sizes|keyset|spool)\.ts$|^access\/(viewer|scopes|limits\/limits)\.ts$/],
   ['builder', /^graphql\/(builder|multipart|errors|scope-plugin)\.ts$/],
   ['graphql', /^graphql\//],
   ['app', /^app\.ts$/],
@@ -78,6 +78,7 @@ test('a vendor is known to one place', () => {
     [/^@prisma\/|^pg$|^@electric-sql\/|^pglite-prisma-adapter$/, /^database\//],
     [/^yazl$/, /^assets\/zip\.ts$/],
     [/^pino$/, /^log\.ts$/],
+    [/^@tus\//, /^uploads\/resumable\.ts$/],
     [/^ipaddr\.js$/, /^http\/guard\.ts$/],
     [/^jose$/, /^access\//],
     [/^(graphql-yoga|graphql-ws|ws|@fastify\/busboy|@graphql-yoga\/)/, /^graphql\//],

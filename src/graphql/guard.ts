@@ -63,7 +63,7 @@ export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' |
       response.setHeader('access-control-allow-origin', origin);
       response.setHeader('access-control-expose-headers', 'x-request-id, retry-after, etag, content-disposition, content-range');
       if (request.method !== 'OPTIONS') return;
-      response.setHeader('access-control-allow-methods', 'GET, HEAD, POST, PUT');
+      response.setHeader('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE');
       response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? 'content-type');
       response.setHeader('access-control-max-age', '600');
     },

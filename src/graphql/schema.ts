@@ -13,6 +13,7 @@ import '../operations/analyze/schema.ts';
 import '../operations/remove-background/schema.ts';
 import '../search/schema.ts';
 import '../search/similar-schema.ts';
+import '../uploads/direct-schema.ts';
 import '../uploads/schema.ts';
 import { builder } from './builder.ts';
 import './job-result.ts';

@@ -154,7 +154,8 @@ function parseParameters(operation: Operation, parameters: unknown): unknown {
   throw new UserError('INVALID_INPUT', `The parameters of ${operation.name} are not valid:\n${z.prettifyError(parsed.error)}`);
 }
 
-function checkOptions({ idempotencyKey, deadlineSeconds, priority, waitMs }: JobOptions): void {
+/** Refuses what is out of its range. */
+export function checkOptions({ idempotencyKey, deadlineSeconds, priority, waitMs }: JobOptions): void {
   if (idempotencyKey != null && !/^[\x21-\x7e]{1,200}$/.test(idempotencyKey)) {
     throw new UserError('INVALID_INPUT', `Expected idempotencyKey to be 1 to 200 visible ASCII characters but received ${idempotencyKey.length}`);
   }

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isOriginal } from './disposition.ts';
-import { expiryOf, signGrant } from './signature.ts';
+import { expiryOf, signGrant, signPut } from './signature.ts';
 import { checkInfo, checkKey, ObjectMissing, type Storage } from './storage.ts';
 
 /** A temporary file that nobody has written to for this long was left by a crash. */
@@ -85,6 +85,8 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
       const inline = downloadAs === undefined && !isOriginal(key);
       return publicUrl() + signGrant(secret, { key, expires: expiryOf(expiresInSeconds), inline, name: downloadAs });
     },
+
+    signedPut: async (key, expiresAt) => publicUrl() + signPut(secret, checkKey(key), expiresAt),
 
     async check() {
       const probe = join(incoming, randomUUID());

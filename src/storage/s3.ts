@@ -217,6 +217,11 @@ export async function s3Storage(settings: S3Settings, log: Log, patience: Patien
       return signer.presignedGetObject(bucket, key, lifeSeconds, answer, new Date(signedAt * 1000));
     },
 
+    async signedPut(key, expiresAt) {
+      const lifeSeconds = Math.min(Math.max(1, Math.floor((expiresAt.getTime() - Date.now()) / 1000)), maxLifeSeconds);
+      return signer.presignedPutObject(bucket, checkKey(key), lifeSeconds);
+    },
+
     check,
 
     async close() {

@@ -60,6 +60,17 @@ export function verifyGrant(secret: string, pathAndQuery: string, now: Date = ne
   return { grant: { key: pathname.slice('/files/'.length), expires, inline, name: searchParams.get('name') ?? undefined } };
 }
 
+/** Path and query of the URL under which bytes for a key may be PUT. No such URL can be used to GET. */
+export function signPut(secret: string, key: string, expiresAt: Date): string {
+  return signPath(secret, `/put/${key}?expires=${Math.floor(expiresAt.getTime() / 1000)}`);
+}
+
+/** The key that a request to PUT bytes is signed for, or why it is not. */
+export function verifyPut(secret: string, pathAndQuery: string, now: Date = new Date()): Verdict<{ key: string }> {
+  const verdict = verifyPath(secret, pathAndQuery, now);
+  return 'refused' in verdict ? verdict : { grant: { key: verdict.grant.url.pathname.slice('/put/'.length) } };
+}
+
 /**
  * When a URL asked for now should expire: at least as long as asked, at most a quarter longer, and the same moment for
  * everyone who asks within the same few minutes, so that the same object has the same URL and browser caches work.

@@ -15,7 +15,7 @@ export interface SignOptions {
 }
 
 /**
- * Where bytes live. Keys are made by us (`originals/<id>`, `processed/<id>`), never by a user, and never reused.
+ * Where bytes live. Keys are made by us (`originals/<id>`, `processed/<id>`, `uploads/<id>` for what is not checked yet), never by a user, and never reused.
  * Every sibling passes `test/storage.test.ts`.
  */
 export interface Storage {
@@ -36,6 +36,11 @@ export interface Storage {
   list(prefix: string): AsyncIterable<string>;
   /** A URL that anyone who holds it can GET until it expires. Costs no call to the store. */
   signedUrl(key: string, options: SignOptions): Promise<string>;
+  /**
+   * A URL under which anyone who holds it can PUT bytes for the key until then. How many come, and which, the store may not check:
+   * whoever uses them does. Costs no call to the store.
+   */
+  signedPut(key: string, expiresAt: Date): Promise<string>;
   /** Rejects, with the reason, when the store cannot be written to right now. */
   check(): Promise<void>;
   close(): Promise<void>;

@@ -26,31 +26,50 @@ export interface ReceivedFile {
   tooLarge: boolean;
 }
 
-/** What became of one file of a request. One bad file never spoils the others. */
-export type UploadOutcome =
-  | { kind: 'stored'; index: number; filename: string; image: Asset; alreadyStored: boolean }
-  | { kind: 'refused'; index: number; filename: string; code: ErrorCode; message: string; hint: string | null };
+/** What a file became. */
+export interface Received {
+  image: Asset;
+  alreadyStored: boolean;
+}
 
-/** Makes an image out of each file that is one, and a sentence out of each that is not. */
-export async function receiveFiles(app: App, viewer: Viewer, files: ReceivedFile[], facts: UploadFacts): Promise<UploadOutcome[]> {
+export interface Refusal {
+  code: ErrorCode;
+  message: string;
+  hint: string | null;
+}
+
+export type RefusedFile = { kind: 'refused'; index: number; filename: string } & Refusal;
+
+/** What became of one file of a request. One bad file never spoils the others. */
+export type UploadOutcome = ({ kind: 'stored'; index: number; filename: string } & Received) | RefusedFile;
+
+/** Receives every file as `receive` does it, and makes an outcome out of each refusal. */
+export async function receiveEach(filenames: string[], receive: (index: number) => Promise<Received & { filename?: string }>): Promise<UploadOutcome[]> {
   return Promise.all(
-    files.map(async (file, index): Promise<UploadOutcome> => {
+    filenames.map(async (filename, index): Promise<UploadOutcome> => {
       try {
-        return { kind: 'stored', index, filename: file.filename, ...(await receiveFile(app, viewer, file, facts)) };
+        return { kind: 'stored', index, filename, ...(await receive(index)) };
       } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        return { kind: 'refused', index, filename: file.filename, code: error.code, message: error.message, hint: error.hint ?? null };
+        return { kind: 'refused', index, filename, ...refusalOf(error) };
       }
     }),
   );
 }
 
-async function receiveFile(app: App, viewer: Viewer, file: ReceivedFile, facts: UploadFacts): Promise<{ image: Asset; alreadyStored: boolean }> {
-  if (file.tooLarge) {
-    throw new UserError('TOO_LARGE', `File size (${megabytes(file.byteSize)}) exceeds maximum (${megabytes(app.config.UPLOAD_MAX_BYTES)})`, { hint: 'Make the picture smaller, or save it with stronger compression' });
-  }
+/** A refusal as data; anything else is no refusal and is thrown on. */
+export function refusalOf(error: unknown): Refusal {
+  if (!(error instanceof UserError)) throw error;
+  return { code: error.code, message: error.message, hint: error.hint ?? null };
+}
+
+/** Makes an image out of a file that is one; whichever way it came, this is the only door. Throws a `UserError` for any other. */
+export async function receiveFile(app: App, viewer: Viewer, file: ReceivedFile, facts: UploadFacts): Promise<Received> {
+  if (file.tooLarge) throw tooLarge(app, file.byteSize);
   const known = await findStoredUpload(app, viewer, file.sha256);
   if (known) return { image: known, alreadyStored: true };
   const { output } = await app.compute.run('inspect', { path: file.path, limits: imageLimits(app.config) }, { timeoutMs: inspectTimeoutMs });
   return createImage(app, viewer, file, output, facts);
 }
+
+export const tooLarge = ({ config }: Pick<App, 'config'>, byteSize: number) =>
+  new UserError('TOO_LARGE', `File size (${megabytes(byteSize)}) exceeds maximum (${megabytes(config.UPLOAD_MAX_BYTES)})`, { hint: 'Make the picture smaller, or save it with stronger compression' });

@@ -5,22 +5,26 @@ import { checkWords } from '../assets/update.ts';
 import { cleanTags } from '../assets/tags.ts';
 import { Image, ImageFormatEnum, VisibilityEnum } from '../assets/schema.ts';
 import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
+import type { Viewer } from '../access/viewer.ts';
+import type { App } from '../app.ts';
 import type { Asset } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { builder, ErrorCodeEnum, globalId, rowId } from '../graphql/builder.ts';
 import { cancelJobsOf } from '../jobs/cancel.ts';
 import { mustFitInLine } from '../jobs/in-flight.ts';
-import { startJob } from '../jobs/start.ts';
+import { JobOptions } from '../jobs/options.ts';
 import { Job } from '../jobs/types.ts';
+import { waitForJobs } from '../jobs/wait.ts';
 import { maxPageSize } from '../keyset.ts';
-import { getOperation } from '../operations/index.ts';
 import { OperationName } from '../operations/schema.ts';
-import { receiveFiles, type UploadOutcome } from './receive.ts';
+import { receiveEach, receiveFile, type RefusedFile as Refused, type UploadFacts, type UploadOutcome } from './receive.ts';
+import { planJobs, startPlanned, type Plan } from './run.ts';
 
-const UploadOptions = builder.inputType('UploadOptions', {
+export const UploadOptions = builder.inputType('UploadOptions', {
   description: 'What holds for every file of the request.',
   fields: (t) => ({
-    run: t.field({ type: [OperationName], defaultValue: ['analyze'], description: 'Jobs to start for each image. An empty list starts none.' }),
+    run: t.field({ type: [OperationName], defaultValue: ['analyze'], description: 'Jobs to start for each image, of operations that take one image and need nothing else. An empty list starts none.' }),
+    jobOptions: t.field({ type: JobOptions, description: 'How to run them. `provider` only where `run` has one operation; no `idempotencyKey`.' }),
     tags: t.stringList({ description: 'Tags for every image: at most 50 of 60 characters.' }),
     metadata: t.field({ type: 'JSON', description: 'Kept with every image; at most 16 KB.' }),
     keepLocation: t.boolean({ defaultValue: false, description: 'Keep the GPS position that the camera wrote. Without it no one learns where a picture was taken.' }),
@@ -35,9 +39,8 @@ interface Stored {
   alreadyStored: boolean;
   jobIds: string[];
 }
-type Refused = Extract<UploadOutcome, { kind: 'refused' }>;
 
-const index = 'The place of the file in `files`, from 0.';
+export const index = 'The place of the file in the request, from 0.';
 
 const UploadedImage = builder.objectRef<Stored>('UploadedImage').implement({
   description: 'The file is stored.',
@@ -54,7 +57,7 @@ const UploadedImage = builder.objectRef<Stored>('UploadedImage').implement({
   }),
 });
 
-const RefusedFile = builder.objectRef<Refused>('RefusedFile').implement({
+export const RefusedFile = builder.objectRef<Refused>('RefusedFile').implement({
   description: 'The file was not stored; the others of the request are.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: index }),
@@ -70,9 +73,9 @@ const UploadResult = builder.unionType('UploadResult', {
   resolveType: (result) => ('image' in result ? UploadedImage : RefusedFile),
 });
 
-const UploadImagesPayload = builder.objectRef<(Stored | Refused)[]>('UploadImagesPayload').implement({
+export const UploadImagesPayload = builder.objectRef<(Stored | Refused)[]>('UploadImagesPayload').implement({
   fields: (t) => ({
-    results: t.field({ type: [UploadResult], description: 'One for each file, in the order of `files`.', resolve: (results) => results }),
+    results: t.field({ type: [UploadResult], description: 'One for each file, in the order of the request.', resolve: (results) => results }),
     jobs: t.prismaField({
       type: [Job],
       description: 'All jobs of the request: subscribe to `jobEvents(jobIds:)` to watch them.',
@@ -89,31 +92,40 @@ builder.mutationField('uploadImages', (t) =>
     description: 'Stores pictures, as a multipart request. One bad file does not spoil the others. See `uploadLimits`.',
     args: { files: t.arg({ type: ['File'], required: true }), options: t.arg({ type: UploadOptions }) },
     resolve: async (_root, { files, options }, { app, viewer }) => {
-      const { UPLOAD_MAX_FILES } = app.config;
-      if (files.length === 0) throw new UserError('INVALID_INPUT', 'Expected at least one file but received none');
-      if (files.length > UPLOAD_MAX_FILES) throw new UserError('TOO_MANY_FILES', `Expected at most ${UPLOAD_MAX_FILES} files but received ${files.length}`, { hint: 'Send the rest in another request' });
-      checkWords({ metadata: options?.metadata });
-      cleanTags(options?.tags ?? []);
+      const { facts, plan } = await checkRequest(app, viewer, files.length, options);
       await chargeUploads(app, viewer, files.length);
-      // Refused whole and before anything is stored: afterwards there would be pictures without the jobs they were sent for.
-      await mustFitInLine(app.db, { limit: limitsOf(app.config, viewer).jobs, viewer, jobs: files.length * new Set(options?.run ?? ['analyze']).size });
-      const outcomes = await receiveFiles(app, viewer, files, { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation, visibility: options?.visibility });
-      const results: (Stored | Refused)[] = [];
-      for (const outcome of outcomes) {
-        if (outcome.kind === 'refused') {
-          results.push(outcome);
-          continue;
-        }
-        const jobIds: string[] = [];
-        for (const name of new Set(options?.run ?? ['analyze'])) {
-          jobIds.push((await startJob(app, viewer, { operation: getOperation(name as string), inputIds: [outcome.image.id], parameters: {} })).id);
-        }
-        results.push({ ...outcome, jobIds });
-      }
-      return results;
+      const outcomes = await receiveEach(files.map(({ filename }) => filename), (index) => receiveFile(app, viewer, files[index]!, facts));
+      return startJobsOf(app, viewer, outcomes, plan);
     },
   }),
 );
+
+export function checkCount({ config }: App, count: number): void {
+  if (count === 0) throw new UserError('INVALID_INPUT', 'Expected at least one file but received none');
+  if (count > config.UPLOAD_MAX_FILES) throw new UserError('TOO_MANY_FILES', `Expected at most ${config.UPLOAD_MAX_FILES} files but received ${count}`, { hint: 'Send the rest in another request' });
+}
+
+type Options = typeof UploadOptions.$inferInput;
+
+/** What holds for every file. It is refused whole and before anything is stored: afterwards there would be pictures without the jobs they were sent for. */
+export async function checkRequest(app: App, viewer: Viewer, count: number, options: Options | null | undefined): Promise<{ facts: UploadFacts; plan: Plan }> {
+  checkCount(app, count);
+  checkWords({ metadata: options?.metadata });
+  cleanTags(options?.tags ?? []);
+  const plan = planJobs(app, (options?.run ?? ['analyze']) as string[], options?.jobOptions ?? {});
+  await mustFitInLine(app.db, { limit: limitsOf(app.config, viewer).jobs, viewer, jobs: count * plan.operations.length });
+  return { facts: { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation, visibility: options?.visibility }, plan };
+}
+
+/** Starts the jobs of every image that is stored. With `keys`, one for each outcome, the same call again starts none. */
+export async function startJobsOf(app: App, viewer: Viewer, outcomes: UploadOutcome[], plan: Plan, keys: string[] = []): Promise<(Stored | Refused)[]> {
+  const results: (Stored | Refused)[] = [];
+  for (const outcome of outcomes) {
+    results.push(outcome.kind === 'refused' ? outcome : { ...outcome, jobIds: await startPlanned(app, viewer, plan, outcome.image.id, keys[outcome.index]) });
+  }
+  await waitForJobs(app, results.flatMap((result) => ('jobIds' in result ? result.jobIds : [])), plan.waitMs);
+  return results;
+}
 
 const DeleteImagesPayload = builder.objectRef<{ deletedIds: string[]; missing: number }>('DeleteImagesPayload').implement({
   fields: (t) => ({

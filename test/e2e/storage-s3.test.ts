@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { drawSample } from '../../src/compute/draw.ts';
 import { startTestApp, type TestApp } from '../app.ts';
 import { jobsOf } from '../fixtures/job-client.ts';
+import { sha256, uploadsOf } from '../fixtures/upload-client.ts';
 import { startStrictS3 } from '../fixtures/strict-s3.ts';
 import { openSwiftBucket } from '../fixtures/swift.ts';
 import { until } from '../until.ts';
@@ -31,7 +32,7 @@ describe.skipIf(inject('settings').REDIS_URL !== undefined || inject('postgresUr
   let darkroom: TestApp;
   beforeAll(async () => {
     store = await openStore();
-    darkroom = await startTestApp({ S3_ENDPOINT: store.endpoint, S3_BUCKET: store.bucket, S3_ACCESS_KEY: store.accessKey, S3_SECRET_KEY: store.secretKey });
+    darkroom = await startTestApp({ S3_ENDPOINT: store.endpoint, S3_BUCKET: store.bucket, S3_ACCESS_KEY: store.accessKey, S3_SECRET_KEY: store.secretKey, IMPORT_PREFIX: 'incoming/{viewer}/' });
   });
   afterAll(async () => {
     await darkroom.stop();
@@ -62,6 +63,45 @@ describe.skipIf(inject('settings').REDIS_URL !== undefined || inject('postgresUr
     await client.get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [id] });
     expect(await listed()).toEqual([]);
     expect((await fetch(image.url.url)).status).toBe(404);
+  });
+
+  test('a picture is sent to the store itself, or resumable past a restart, and becomes an image only when it is the announced one', async () => {
+    const client = await darkroom.client();
+    const uploads = uploadsOf(client);
+    const bytes = await drawSample('red-car.jpg', { width: 500 });
+    const announced = { byteSize: bytes.length, sha256: sha256(bytes) };
+    const [direct, other, resumable] = await uploads.create([{ filename: 'a.jpg', ...announced }, { filename: 'b.jpg', byteSize: 4, sha256: sha256(bytes) }, { filename: 'c.jpg', ...announced }]);
+    expect(direct.url.startsWith(`${store.endpoint}/${store.bucket}/uploads/`)).toBe(true);
+    expect((await uploads.send(other, Buffer.from('evil'))).status).toBe(200);
+    expect(await uploads.complete([other.uploadId])).toMatchObject([{ code: 'CHECKSUM_MISMATCH' }]);
+    expect((await uploads.send(other, Buffer.from('evil bytes, and more'))).status).toBe(200);
+    expect(await uploads.complete([other.uploadId])).toMatchObject([{ code: 'CHECKSUM_MISMATCH', message: expect.stringContaining('SHA-256') }]);
+
+    const path = new URL(resumable.resumableUrl).pathname;
+    expect(await uploads.resume(resumable.resumableUrl, bytes, { breakAfter: 20_000 })).toBe('broken off');
+    await until('what came is in the store', async () => (await uploads.offset(resumable.resumableUrl)) === 20_000);
+    await darkroom.restart();
+    expect(await uploads.resume(darkroom.url + path, bytes)).toBe('done');
+    expect((await uploads.send(direct, bytes)).status).toBe(200);
+    const again = uploadsOf(await darkroom.client(client.viewer));
+    const [one, two] = await again.complete([direct.uploadId, resumable.uploadId]);
+    expect([one.image.id, one.image.width]).toEqual([two.image.id, 500]);
+    await darkroom.app.storage.delete((await listed()).filter((key) => key.includes('uploads/')));
+    await (await darkroom.client(client.viewer)).get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [one.image.id] });
+    expect(await listed()).toEqual([]);
+  });
+
+  test('an object under the import prefix becomes an image and stays; no viewer reaches another\'s, nor Darkroom\'s own', async () => {
+    const client = await darkroom.client();
+    const bytes = await drawSample('red-car.jpg', { width: 180 });
+    const key = `incoming/${client.viewer}/holiday/car.jpg`;
+    await darkroom.app.storage.put(key, bytes, { byteSize: bytes.length, contentType: 'image/jpeg' });
+    const results = await uploadsOf(client).import({ keys: [key, `incoming/${client.viewer}/missing.jpg`, `incoming/somebody/car.jpg`, `incoming/${client.viewer}/../somebody/car.jpg`] });
+    expect(results.map(({ code, filename }) => code ?? filename)).toEqual(['car.jpg', 'NOT_FOUND', 'FORBIDDEN', 'FORBIDDEN']);
+    expect(await listed()).toContain(key);
+    expect(await uploadsOf(await darkroom.client()).import({ keys: [key] })).toMatchObject([{ code: 'FORBIDDEN' }]);
+    await client.get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [results[0].image.id] });
+    await darkroom.app.storage.delete([key]);
   });
 
   test('while the store is down an upload hears so, and a job waits for it and completes', async () => {

@@ -17,6 +17,9 @@ export const prices: Record<string, Price> = {
 
   // Work that others do later, in jobs.
   'Mutation.uploadImages': { each: 20 },
+  'Mutation.createUploads': { each: 5 },
+  'Mutation.completeUploads': { each: 20 },
+  'Mutation.importImages': { each: 20 },
   'Mutation.analyzeImages': { each: 20 },
 
   'Mutation.cancelJob': { once: 5 },
