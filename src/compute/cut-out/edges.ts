@@ -3,63 +3,66 @@ import type { Raster } from '../raster.ts';
 const SOLID = 250;
 const NOTHING = 5;
 
-/** Sums over a window: red, green, blue, squares, count of what is solid, then the same of what is nothing. */
+/** Sums over a block of pixels: red, green, blue, squares, count of what is solid, then the same of what is nothing. */
 const TERMS = 10;
+/** Blocks of a window to each side of the middle one: windows are `2 * 3 + 1` blocks wide. */
+const AROUND = 3;
 
 /**
  * RGBA of the subject alone. Where a pixel is part subject and part background, the colours of both are looked up around it (what is solid, what is nothing,
- * within `radius`): they say how much of each the pixel holds, and then what colour the subject has there without the background's light.
- * Source: the blur-fusion foreground estimate of Forte, "Approximate Fast Foreground Colour Estimation" (ICIP 2021), with hard instead of soft weights.
+ * within about `radius`): they say how much of each the pixel holds, and then what colour the subject has there without the background's light.
+ * Source: the blur-fusion foreground estimate of Forte, "Approximate Fast Foreground Colour Estimation" (ICIP 2021), with hard instead of soft weights,
+ * and windows that move by blocks of a seventh of their side instead of by pixels, which is a tenth of the work.
  */
 export function separateEdges(picture: Raster, alpha: Uint8Array, radius: number): Raster {
   const { width, height, channels, data } = picture;
+  const side = Math.max(1, Math.round((2 * radius + 1) / (2 * AROUND + 1)));
+  const across = Math.ceil(width / side);
+  const down = Math.ceil(height / side);
+  const blocks = sumBlocks(picture, alpha, side, across, down);
+  const windows = new Map<number, Float64Array>();
+  const windowAround = (column: number, row: number) => {
+    const key = row * across + column;
+    const known = windows.get(key);
+    if (known) return known;
+    const sums = new Float64Array(TERMS);
+    for (let r = Math.max(0, row - AROUND); r <= Math.min(down - 1, row + AROUND); r++) for (let c = Math.max(0, column - AROUND); c <= Math.min(across - 1, column + AROUND); c++) {
+      for (let t = 0; t < TERMS; t++) sums[t]! += blocks[(r * across + c) * TERMS + t]!;
+    }
+    windows.set(key, sums);
+    return sums;
+  };
+
   const out = new Uint8Array(width * height * 4);
-  // Whole numbers, so that what is added and later taken away leaves nothing; the squares of a window stay below 2^53.
-  const columns = new Float64Array(width * TERMS);
-  const sums = new Float64Array(TERMS);
-
-  function enter(y: number, sign: number): void {
-    for (let x = 0, i = y * width, k = i * channels; x < width; x++, i++, k += channels) {
-      const isSolid = alpha[i]! >= SOLID;
-      if (!isSolid && alpha[i]! > NOTHING) continue;
-      const t = x * TERMS + (isSolid ? 0 : 5);
-      const red = data[k]!, green = data[k + 1]!, blue = data[k + 2]!;
-      columns[t]! += sign * red;
-      columns[t + 1]! += sign * green;
-      columns[t + 2]! += sign * blue;
-      columns[t + 3]! += sign * (red * red + green * green + blue * blue);
-      columns[t + 4]! += sign;
-    }
-  }
-  function slide(x: number, sign: number): void {
-    if (x < 0 || x >= width) return;
-    for (let t = 0; t < TERMS; t++) sums[t]! += sign * columns[x * TERMS + t]!;
-  }
-
-  for (let y = 0; y < Math.min(radius, height); y++) enter(y, 1);
-  for (let y = 0; y < height; y++) {
-    if (y + radius < height) enter(y + radius, 1);
-    if (y - radius - 1 >= 0) enter(y - radius - 1, -1);
-    const first = firstMixed(alpha, y * width, (y + 1) * width);
-    for (let x = 0, i = y * width; x < width; x++, i++) {
-      out[i * 4 + 3] = alpha[i]! > NOTHING ? alpha[i]! : 0;
-      if (alpha[i]! > NOTHING) for (let c = 0; c < 3; c++) out[i * 4 + c] = data[i * channels + c]!;
-    }
-    if (first < 0) continue;
-    sums.fill(0);
-    for (let x = 0; x < radius; x++) slide(x, 1);
-    for (let x = 0, i = y * width; x < width; x++, i++) {
-      slide(x + radius, 1);
-      slide(x - radius - 1, -1);
-      if (alpha[i]! > NOTHING && alpha[i]! < SOLID) unmix(data, i * channels, alpha[i]! / 255, sums, out, i * 4);
-    }
+  for (let y = 0, i = 0, k = 0; y < height; y++) for (let x = 0; x < width; x++, i++, k += channels) {
+    const value = alpha[i]!;
+    if (value <= NOTHING) continue;
+    out[i * 4] = data[k]!;
+    out[i * 4 + 1] = data[k + 1]!;
+    out[i * 4 + 2] = data[k + 2]!;
+    out[i * 4 + 3] = value;
+    if (value < SOLID) unmix(data, k, value / 255, windowAround(Math.floor(x / side), Math.floor(y / side)), out, i * 4);
   }
   return { width, height, channels: 4, data: out };
 }
 
-function firstMixed(alpha: Uint8Array, from: number, to: number): number {
-  for (let i = from; i < to; i++) if (alpha[i]! > NOTHING && alpha[i]! < SOLID) return i;
-  return -1;
+function sumBlocks({ width, height, channels, data }: Raster, alpha: Uint8Array, side: number, across: number, down: number): Float64Array {
+  const blocks = new Float64Array(across * down * TERMS);
+  for (let y = 0, i = 0, k = 0; y < height; y++) {
+    const row = Math.floor(y / side) * across;
+    for (let x = 0; x < width; x++, i++, k += channels) {
+      const isSolid = alpha[i]! >= SOLID;
+      if (!isSolid && alpha[i]! > NOTHING) continue;
+      const t = (row + Math.floor(x / side)) * TERMS + (isSolid ? 0 : 5);
+      const red = data[k]!, green = data[k + 1]!, blue = data[k + 2]!;
+      blocks[t]! += red;
+      blocks[t + 1]! += green;
+      blocks[t + 2]! += blue;
+      blocks[t + 3]! += red * red + green * green + blue * blue;
+      blocks[t + 4]! += 1;
+    }
+  }
+  return blocks;
 }
 
 /** A mixed pixel at `k` of the picture becomes subject colour and alpha at `to` of `out`. */

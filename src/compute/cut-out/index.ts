@@ -93,8 +93,8 @@ async function separate(raster: Raster, { options, model }: CutOutInput, progres
   const alpha = guidedAlpha(mask, guide, picture, Math.max(2, Math.round(REACH * cells(guide))));
   progress(65, 'cleaning the edges');
   const subject = separateEdges(picture, alpha, Math.round(4 * REACH * cells(picture)));
-  const soft = feather(alphaOf(subject), width, height, options.feather);
-  return { subject: withAlpha(subject, soft), confidence: found.confidence, model: found.model ?? null };
+  const soft = options.feather > 0 ? withAlpha(subject, feather(alphaOf(subject), width, height, options.feather)) : subject;
+  return { subject: soft, confidence: found.confidence, model: found.model ?? null };
 }
 
 function transparentShare({ channels, data }: Raster): number {

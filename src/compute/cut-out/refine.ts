@@ -18,16 +18,22 @@ export function guidedAlpha(mask: Plane, guide: Raster, picture: Raster, radius:
   const alpha = new Uint8Array(width * height);
   const columns = Array.from({ length: width }, (_, x) => place(x, width, guide.width));
   const line = coefficients.map(() => new Float32Array(guide.width));
+  const isFlat = new Uint8Array(guide.width);
   for (let y = 0; y < height; y++) {
     const row = place(y, height, guide.height);
     coefficients.forEach(({ data }, c) => {
       for (let x = 0; x < guide.width; x++) line[c]![x] = data[row.low * guide.width + x]! * (1 - row.share) + data[row.high * guide.width + x]! * row.share;
     });
     const [red, green, blue, constant] = line as [Float32Array, Float32Array, Float32Array, Float32Array];
+    for (let x = 0; x < guide.width; x++) isFlat[x] = Math.abs(red[x]!) + Math.abs(green[x]!) + Math.abs(blue[x]!) < 1e-3 ? 1 : 0;
     for (let x = 0, i = y * width, k = i * picture.channels; x < width; x++, i++, k += picture.channels) {
       const { low, high, share } = columns[x]!;
-      const at = (values: Float32Array) => values[low]! + (values[high]! - values[low]!) * share;
-      const value = (at(red) * picture.data[k]! + at(green) * picture.data[k + 1]! + at(blue) * picture.data[k + 2]!) / 255 + at(constant);
+      let value = constant[low]! + (constant[high]! - constant[low]!) * share;
+      // Far from the outline, which is nearly everywhere, colours have no say.
+      if (!isFlat[low] || !isFlat[high]) {
+        const rest = 1 - share;
+        value += ((red[low]! * rest + red[high]! * share) * picture.data[k]! + (green[low]! * rest + green[high]! * share) * picture.data[k + 1]! + (blue[low]! * rest + blue[high]! * share) * picture.data[k + 2]!) / 255;
+      }
       alpha[i] = Math.round(255 * Math.min(1, Math.max(0, (value - NOTHING) / (SOLID - NOTHING))));
     }
   }
@@ -43,7 +49,11 @@ function solveGuide(mask: Plane, guide: Raster, radius: number): Plane[] {
     return channel;
   });
   const [R, G, B] = colors as [Plane, Plane, Plane];
-  const times = (one: Plane, other: Plane) => boxBlur({ width, height, data: one.data.map((value, i) => value * other.data[i]!) }, radius).data;
+  const product = plane(width, height);
+  const times = (one: Plane, other: Plane) => {
+    for (let i = 0; i < product.data.length; i++) product.data[i] = one.data[i]! * other.data[i]!;
+    return boxBlur(product, radius).data;
+  };
   const means = colors.map((channel) => boxBlur(channel, radius).data);
   const [r, g, b] = means as [Float32Array, Float32Array, Float32Array];
   const p = boxBlur(mask, radius).data;
@@ -51,7 +61,7 @@ function solveGuide(mask: Plane, guide: Raster, radius: number): Plane[] {
   const [rr, rg, rb, gg, gb, bb] = [times(R, R), times(R, G), times(R, B), times(G, G), times(G, B), times(B, B)];
   const out = [plane(width, height), plane(width, height), plane(width, height), plane(width, height)] as const;
   for (let i = 0; i < p.length; i++) {
-    const [mr, mg, mb, mp] = [r[i]!, g[i]!, b[i]!, p[i]!];
+    const mr = r[i]!, mg = g[i]!, mb = b[i]!, mp = p[i]!;
     const vr = rp[i]! - mr * mp, vg = gp[i]! - mg * mp, vb = bp[i]! - mb * mp;
     const crr = rr[i]! - mr * mr + FLATNESS, cgg = gg[i]! - mg * mg + FLATNESS, cbb = bb[i]! - mb * mb + FLATNESS;
     const crg = rg[i]! - mr * mg, crb = rb[i]! - mr * mb, cgb = gb[i]! - mg * mb;
