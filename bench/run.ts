@@ -17,6 +17,7 @@ const figures: Record<string, () => Promise<{ figure: Figure }>> = {
   jobs: () => import('./jobs.ts'),
   sockets: () => import('./sockets.ts'),
   events: () => import('./events.ts'),
+  'cut-out': () => import('./cut-out.ts'),
 };
 
 const wanted = process.argv.slice(2);
