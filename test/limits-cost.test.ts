@@ -51,7 +51,7 @@ test('of types that are possible the dearest counts, and node(s) count by their 
 
 test('work that others do later has its price, for each picture where there are many', () => {
   expect(cost('mutation ($ids: [ID!]!) { analyzeImages(imageIds: $ids) { jobs { id } } }', { ids: Array(40).fill('x') })).toBe(40 * prices['Mutation.analyzeImages']!.each! + 1 + 40);
-  expect(cost('mutation ($ids: [ID!]!) { retryJobs(ids: $ids) { refusals { id } } }', { ids: Array(7).fill('x') })).toBe(7 * jobPrice + 1 + 7);
+  expect(cost('mutation ($ids: [ID!]!) { removeBackgrounds(imageIds: $ids) { refusals { id } } }', { ids: Array(7).fill('x') })).toBe(7 * jobPrice + 1 + 7);
   expect(cost('mutation { removeBackground(imageId: "x") { id } }')).toBe(jobPrice + 1);
   expect(cost('subscription { job(id: "x") { id } }')).toBe(subscriptionPrice + 1);
 });

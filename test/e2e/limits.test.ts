@@ -95,6 +95,8 @@ test('subscriptions: no more at a time than may, on however many sockets, and a 
   });
   await until('two watch', async () => (await darkroom.app.seats.taken(viewer)) === 2);
   await expect(watch(clients[2]!).next()).rejects.toMatchObject({ extensions: { code: 'QUOTA_EXCEEDED' } });
+  const stream = await fetch(`${darkroom.url}/graphql`, { method: 'POST', headers: { authorization: `Bearer ${clients[2]!.token}`, 'content-type': 'application/json', accept: 'text/event-stream' }, body: '{"query":"subscription { jobEvents { seq } }"}' });
+  expect(await stream.text()).toContain('QUOTA_EXCEEDED');
   await streams[0]!.return();
   await until('a place is free', async () => (await darkroom.app.seats.taken(viewer)) === 1);
   await streams[1]!.return();

@@ -140,6 +140,45 @@ test('the same over server-sent events', async () => {
   sse.dispose();
 });
 
+test('a reader that stands still stops nobody: another sees every event, and so does he when he goes on', async () => {
+  const client = await darkroom.client();
+  const { app } = darkroom;
+  const { id } = await createJob(app.db, { ownerId: client.viewer, runAfter: inFuture() });
+  const jobId = Buffer.from(`Job:${id}`).toString('base64');
+  // About 8 KB an event: the buffers of two systems are full long before the end.
+  const query = `subscription ($ids: [ID!]) { jobEvents(jobIds: $ids) { seq ${Array.from({ length: 99 }, (_, index) => `a${index}: jobId`).join(' ')} } }`;
+  const payload = { query, variables: { ids: [jobId] } };
+
+  const still = new WebSocket(`${darkroom.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws');
+  const late: number[] = [];
+  let isOver = false;
+  still.on('message', (data) => {
+    const { type, payload: answer } = JSON.parse(String(data)) as { type: string; payload: { data: { jobEvents: { seq: number } } } };
+    if (type === 'connection_ack') {
+      still.send(JSON.stringify({ id: '1', type: 'subscribe', payload }));
+      still.pause();
+    }
+    if (type === 'next') late.push(answer.data.jobEvents.seq);
+    if (type === 'complete') isOver = true;
+  });
+  still.once('open', () => still.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${client.token}` } })));
+  await until('the still reader is there', async () => (await app.seats.taken(client.viewer)) === 1);
+
+  const changes = 2_000;
+  await app.db.$executeRawUnsafe(`do $$ begin for n in 1..${changes} loop update job set stage = 'step ' || n where id = '${id}'; end loop; end $$`);
+  expect(await jobsOf(client).cancel(jobId)).toBe('CANCELLED');
+  const whole = Array.from({ length: changes + 2 }, (_, index) => index + 1);
+  const seen: number[] = [];
+  for await (const { jobEvents } of client.subscribe(query, payload.variables)) seen.push(jobEvents.seq);
+  expect(seen).toEqual(whole);
+  expect(late.length).toBeLessThan(changes);
+  still.resume();
+  await until('the still reader saw the end', () => isOver);
+  expect(late).toEqual(whole);
+  still.close();
+  await app.db.job.delete({ where: { id } }); // no work ever goes through so many stages before it begins
+});
+
 test('whoever leaves leaves no listener', async () => {
   const client = await darkroom.client();
   const { events } = darkroom.app;

@@ -21,6 +21,9 @@ export const prices: Record<string, Price> = {
   'Mutation.completeUploads': { each: 20 },
   'Mutation.importImages': { each: 20 },
   'Mutation.analyzeImages': { each: 20 },
+  // Up to a hundred jobs with one filter.
+  'Mutation.retryJobs': { once: 100 },
+  'Mutation.cancelJobs': { once: 100 },
 
   'Mutation.cancelJob': { once: 5 },
   'Mutation.deleteImages': { each: 5 },
