@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { staticKeys } from './access/static-keys.ts';
+import { weaknessOf } from './secret-strength.ts';
 
 const units = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, B: 1, KB: 1e3, MB: 1e6, GB: 1e9 } as const;
 
@@ -32,6 +34,7 @@ const places = z
   .transform((text) => text.split(',').map((place) => place.trim()).filter(Boolean))
   .refine((list) => list.every((place) => isOrigin(`http://${place}`)), 'Expected hosts such as files.example or 10.0.0.7:9000, separated by commas');
 const secret = z.string().regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters');
+
 /** Text such as "generate=10m, model-3d=8m" to milliseconds by name. */
 const durations = z.string().transform((text, context) => {
   const pairs = text.split(',').map((pair) => pair.trim()).filter(Boolean).map((pair) => pair.split('='));
@@ -44,7 +47,7 @@ const cores = String(availableParallelism());
 
 /** Every setting of Darkroom: one environment variable each. `.env.example` is printed from this, in this order. */
 export const settings = {
-  HOST: z.string().prefault('127.0.0.1').describe('The address to listen on. Any other than loopback needs JWT_SECRET.'),
+  HOST: z.string().prefault('127.0.0.1').describe('The address to listen on. Any other than loopback needs JWT_SECRET, JWT_JWKS_URL or API_KEYS.'),
   PORT: count.prefault('4000').describe('The port to listen on; 0 takes a free one.'),
   PUBLIC_URL: url.optional().describe('Where clients reach this server; signed URLs start with it. Without it: http://localhost:PORT.'),
   ROLE: z.enum(['all', 'api', 'worker']).prefault('all').describe('What this process does. "api" and "worker" apart need DATABASE_URL and REDIS_URL, and S3_ENDPOINT or the same DATA_DIR.'),
@@ -65,7 +68,15 @@ export const settings = {
   S3_PATH_STYLE: flag.prefault('true').describe('Addresses as ENDPOINT/BUCKET; "false" for BUCKET.ENDPOINT.'),
   S3_ENCRYPTION: z.enum(['none', 'AES256']).prefault('none').describe('With "AES256" the store is asked to encrypt each object (SSE-S3); where it does not, Darkroom does not start.'),
 
-  JWT_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Viewers come with a JWT signed with this (HS256, claim "sub"). Without it: one local viewer, on loopback only.'),
+  JWT_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Viewers come with a JWT signed with this: HS256, with the claims "sub" and "exp", as of Supabase. Without it, JWT_JWKS_URL and API_KEYS: one local viewer, on loopback only.'),
+  JWT_JWKS_URL: url.optional().describe('Viewers come with a JWT signed with a key that is published here (RS256, ES256, EdDSA …), such as https://PROJECT.supabase.co/auth/v1/.well-known/jwks.json. Needs JWT_ISSUER or JWT_AUDIENCE.'),
+  JWT_ISSUER: z.string().optional().describe('The claim "iss" that tokens must have.'),
+  JWT_AUDIENCE: z.string().transform((text) => text.split(',').map((one) => one.trim()).filter(Boolean)).optional().describe('The claim "aud" that tokens must have, such as authenticated for Supabase; any of several, separated by commas.'),
+  JWT_TYPE: z.string().optional().describe('The header "typ" that tokens must have. With at+jwt ID tokens are refused where access tokens are expected.'),
+  JWT_CLOCK_TOLERANCE: duration.prefault('5s').describe('How far the clock of the issuer may be off.'),
+  JWT_ROLE_CLAIM: z.string().prefault('app_metadata.role').describe('The claim that makes an admin, by its name or its path. Viewers must not be able to change it themselves.'),
+  JWT_ADMIN_ROLE: z.string().prefault('admin').describe('The value of that claim, or one of its values, that makes an admin.'),
+  API_KEYS: staticKeys.prefault('').describe('Keys of programs, for small set-ups: NAME:SECRET or NAME:SECRET:SCOPES, separated by commas, the scopes by spaces, as in ci:0f3a…:images:write jobs:write. NAME is the viewer; without scopes a key allows everything but admin. Others are made with createApiKey.'),
   SIGNING_SECRET: z.string().min(32, 'Expected at least 32 characters').optional().describe('Signs the URLs of stored files and renditions. Without it: made once and kept in DATA_DIR; API processes that do not share that folder need it.'),
   CORS_ORIGINS: z.string().prefault('').transform((text) => text.split(',').map((origin) => origin.trim()).filter(Boolean)).describe('Origins whose pages may call this API, separated by commas.'),
   TRUSTED_PROXIES: z.string().prefault('').transform((text) => text.split(',').map((address) => address.trim()).filter(Boolean)).describe('Addresses or networks (10.0.0.0/8) of your proxies, separated by commas: what they write into X-Forwarded-For is believed. Without it everybody behind a proxy has the address of the proxy.'),
@@ -129,6 +140,7 @@ export const settings = {
   GRAPHQL_MAX_DIRECTIVES: count.prefault('50').describe('Directives in a query at the most.'),
   PERSISTED_OPERATIONS: z.string().optional().describe('A JSON file { "hash": "document" }, as the client preset of GraphQL Code Generator writes it: only these operations are answered, by documentId, by extensions.persistedQuery.sha256Hash or by their text. Without it: any.'),
   GRAPHIQL: flag.optional().describe('Serve GraphiQL at /graphql. Without it: where the schema is described and any operation is answered.'),
+  NODE_ENV: z.string().optional().describe('With "production", as with any HOST but loopback, secrets that could be guessed refuse to start.'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info').describe('The least severe lines to log.'),
 };
 
@@ -175,8 +187,8 @@ function contradictions(config: Config): string[] {
   const apart = config.ROLE !== 'all';
   if (apart && !config.DATABASE_URL) problems.push(`ROLE=${config.ROLE} needs DATABASE_URL: the embedded database belongs to one process, so API and worker must share it (ROLE=all)`);
   if (apart && !config.REDIS_URL) problems.push(`ROLE=${config.ROLE} needs REDIS_URL: without it API and worker cannot hear each other`);
-  if (!config.JWT_SECRET && !isLoopback(config.HOST)) {
-    problems.push(`HOST=${config.HOST} needs JWT_SECRET: without it everybody who reaches this address is the one local viewer`);
+  if (!needsCredential(config) && !isLoopback(config.HOST)) {
+    problems.push(`HOST=${config.HOST} needs JWT_SECRET, JWT_JWKS_URL or API_KEYS: without one everybody who reaches this address is the one local viewer`);
   }
   for (const proxy of config.TRUSTED_PROXIES) {
     const [address = '', length, ...rest] = proxy.split('/');
@@ -185,6 +197,9 @@ function contradictions(config: Config): string[] {
   }
   if (config.GRAPHIQL && !config.GRAPHQL_INTROSPECTION) problems.push('GRAPHIQL=true needs GRAPHQL_INTROSPECTION=true: the editor asks for the schema');
   if (config.GRAPHIQL && config.PERSISTED_OPERATIONS) problems.push('GRAPHIQL=true and PERSISTED_OPERATIONS do not go together: the editor sends operations of its own');
+  // One issuer may sign for many apps with the same keys.
+  if (config.JWT_JWKS_URL && !config.JWT_ISSUER && !config.JWT_AUDIENCE?.length) problems.push('JWT_JWKS_URL needs JWT_AUDIENCE or JWT_ISSUER: without them the tokens of other apps of the same issuer would be good here');
+  problems.push(...weakSecrets(config));
   if (config.JOB_HARD_TIMEOUT <= config.JOB_TIMEOUT) problems.push('JOB_HARD_TIMEOUT must be longer than JOB_TIMEOUT');
   if (config.UPLOAD_MIN_SIDE > config.UPLOAD_MAX_SIDE) problems.push('UPLOAD_MIN_SIDE must not be above UPLOAD_MAX_SIDE');
   if (config.UPLOAD_MAX_BYTES > 2_000_000_000) problems.push('UPLOAD_MAX_BYTES must not be above 2GB');
@@ -204,6 +219,19 @@ function contradictions(config: Config): string[] {
     if (config[name] < 1) problems.push(`${name} must be at least 1`);
   }
   return problems;
+}
+
+/** Whether a viewer must come with a token or key. Where not, everybody is the one local viewer. */
+export const needsCredential = ({ JWT_SECRET, JWT_JWKS_URL, API_KEYS }: Pick<Config, 'JWT_SECRET' | 'JWT_JWKS_URL' | 'API_KEYS'>): boolean => Boolean(JWT_SECRET || JWT_JWKS_URL || API_KEYS.length > 0);
+
+/** Others can reach this server, or it says so of itself. */
+function weakSecrets(config: Config): string[] {
+  if (isLoopback(config.HOST) && config.NODE_ENV !== 'production') return [];
+  const secrets = [['JWT_SECRET', config.JWT_SECRET], ['SIGNING_SECRET', config.SIGNING_SECRET], ...config.API_KEYS.map(({ name, secret }) => [`The secret of ${name} in API_KEYS`, secret])];
+  return secrets.flatMap(([name, value]) => {
+    const weakness = value && weaknessOf(value);
+    return weakness ? [`${name} is no secret: ${weakness}. Make one with: openssl rand -hex 32`] : [];
+  });
 }
 
 function s3Problems({ S3_ENDPOINT, S3_PUBLIC_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY }: Config): string[] {

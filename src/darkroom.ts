@@ -1,4 +1,4 @@
-import { authenticate } from './access/authenticate.ts';
+import { openAccess, type Access } from './access/authenticate.ts';
 import { chargeOperation, chargeRequest } from './access/limits/charge.ts';
 import { watchDoor } from './access/limits/door.ts';
 import { mustAllow } from './access/viewer.ts';
@@ -36,6 +36,7 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   checkOperationSettings(config);
   let server: RunningServer | null = null;
   let files: Awaited<ReturnType<typeof openFiles>> | null = null;
+  let access: Access | null = null;
   // With PORT=0 the address is known only once the server listens.
   const publicUrl = () => (config.PORT === 0 && server ? server.url : config.PUBLIC_URL);
   const app = await openApp(config, log, publicUrl, parts);
@@ -46,13 +47,14 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
     sweeper.stop();
     // At the same time, so that the whole stop takes the time-out once.
     await Promise.all([server?.close(config.SHUTDOWN_TIMEOUT), worker?.stop(config.SHUTDOWN_TIMEOUT)]);
-    await Promise.all([reconciler.stop(), files?.close()]);
+    await Promise.all([reconciler.stop(), files?.close(), access?.close()]);
     await app.close();
   };
   try {
     if (config.ROLE !== 'worker') {
       files = await openFiles(app);
-      server = await listen(app, files.routes);
+      access = await openAccess(app);
+      server = await listen(app, access, files.routes);
     }
   } catch (error) {
     await stop();
@@ -72,12 +74,16 @@ async function openFiles(app: App): Promise<{ routes: Route[]; close(): Promise<
   };
 }
 
-async function listen(app: App, routes: Route[]): Promise<RunningServer> {
+async function listen(app: App, access: Access, routes: Route[]): Promise<RunningServer> {
   const { config, log } = app;
   const door = watchDoor(app);
   const { addressOf } = createGuard(config);
-  const identify = (address: string, authorization: string | undefined) => door.pass(address, authorization, () => authenticate(config, authorization));
-  const resumable = openResumable(app, (request) => identify(addressOf(request), request.headers.authorization));
+  const identify = (address: string, authorization: string | undefined) => door.pass(address, authorization, () => access.authenticate(authorization));
+  const resumable = openResumable(app, async (request) => {
+    const viewer = await identify(addressOf(request), request.headers.authorization);
+    mustAllow(viewer, ['images:write']);
+    return viewer;
+  });
   return startServer<Context>({
     config,
     log,
@@ -87,6 +93,7 @@ async function listen(app: App, routes: Route[]): Promise<RunningServer> {
     admit: ({ schema, document, operationName }, { viewer }) => mustAllow(viewer, requiredScopes(schema, document, operationName)),
     chargeOperation: ({ viewer }, operation) => chargeOperation(app, viewer, operation),
     expiresAt: ({ viewer }) => viewer.expiresAt,
+    watch: ({ viewer }, end) => access.watch(viewer, end),
     routes: [...routes, resumable],
     health: () => checkHealth(app),
   });

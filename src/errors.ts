@@ -41,8 +41,8 @@ export class UserError extends GraphQLError {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown; retryAfterMs?: number } = {}) {
-    const status = httpStatus[code];
+  constructor(code: ErrorCode, message: string, options: { hint?: string; status?: number; cause?: unknown; retryAfterMs?: number } = {}) {
+    const status = options.status ?? httpStatus[code];
     const retryAfterSeconds = options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000));
     const headers = retryAfterSeconds ? { 'retry-after': String(retryAfterSeconds) } : undefined;
     super(message, {

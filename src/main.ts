@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ConfigError, readConfig, type Config } from './config.ts';
+import { ConfigError, needsCredential, readConfig, type Config } from './config.ts';
 import { openDatabase } from './database/open.ts';
 import { startDarkroom } from './darkroom.ts';
 import { createLog } from './log.ts';
@@ -28,7 +28,7 @@ async function main(config: Config): Promise<void> {
   const log = createLog(config.LOG_LEVEL);
   const darkroom = await startDarkroom(config, log);
   log.info({ role: config.ROLE, database: darkroom.app.database.kind, queue: config.REDIS_URL ? 'redis' : 'in process', data: config.DATA_DIR }, darkroom.url ? `Darkroom listens at ${darkroom.url}/graphql` : 'Darkroom works');
-  if (darkroom.url && !config.JWT_SECRET) log.warn('There is no JWT_SECRET: everybody who reaches this address is the one local viewer. It is open on loopback only');
+  if (darkroom.url && !needsCredential(config)) log.warn('There is no JWT_SECRET, JWT_JWKS_URL or API_KEYS: everybody who reaches this address is the one local viewer. It is open on loopback only');
 
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ConfigError, readConfig, settings } from '../src/config.ts';
@@ -32,7 +33,9 @@ test('a wrong start lists everything that is wrong at once, with what came', () 
 });
 
 test('a combination that would lose data or let strangers in refuses to start', () => {
-  expect(problem({ HOST: '0.0.0.0' })).toMatch(/HOST=0\.0\.0\.0 needs JWT_SECRET/);
+  expect(problem({ HOST: '0.0.0.0' })).toMatch(/HOST=0\.0\.0\.0 needs JWT_SECRET, JWT_JWKS_URL or API_KEYS/);
+  expect(problem({ HOST: '0.0.0.0', JWT_JWKS_URL: 'https://issuer.example/jwks.json', JWT_AUDIENCE: 'authenticated' })).toBe('no problem');
+  expect(problem({ JWT_JWKS_URL: 'https://issuer.example/jwks.json' })).toMatch(/JWT_JWKS_URL needs JWT_AUDIENCE or JWT_ISSUER/);
   expect(problem({ ROLE: 'worker' })).toMatch(/needs DATABASE_URL[\s\S]*needs REDIS_URL/);
   expect(problem({ JWT_SECRET: 'short' })).toMatch(/at least 32 characters/);
   expect(problem({ JOB_TIMEOUT: '10m' })).toMatch(/JOB_HARD_TIMEOUT must be longer/);
@@ -52,6 +55,30 @@ test('the schema is described, and GraphiQL served, on loopback only unless it i
 test('a limit is a number or none', () => {
   expect(readConfig({ LIMIT_REQUESTS: 'none', LIMIT_STORED_BYTES: '0', LIMIT_JOBS: '5' })).toMatchObject({ LIMIT_REQUESTS: 0, LIMIT_STORED_BYTES: 0, LIMIT_JOBS: 5 });
   expect(problem({ LIMIT_REQUESTS: 'many', LIMIT_STORED_BYTES: '5' })).toMatch(/or "none"[\s\S]*with a unit \(B, KB, MB, GB\) or "none" but received "5"/);
+});
+
+test('a secret that could be known or guessed refuses to start where others can reach the server, and the sentence does not tell it', () => {
+  const weak = { JWT_SECRET: 'super-secret-jwt-token-with-at-least-32-characters-long', SIGNING_SECRET: 'password'.repeat(5), API_KEYS: `ci:${'0123456789abcdef'.repeat(2)}` };
+  expect(problem(weak)).toBe('no problem');
+  for (const place of [{ NODE_ENV: 'production' }, { HOST: '0.0.0.0' }] as Record<string, string>[]) {
+    const message = problem({ ...weak, ...place });
+    expect(message).toMatch(/JWT_SECRET is no secret: it looks like one from a manual.*openssl rand -hex 32[\s\S]*SIGNING_SECRET is no secret: it repeats itself[\s\S]*The secret of ci in API_KEYS is no secret/);
+    for (const secret of ['super-secret', 'passwordpassword', '0123456789']) expect(message).not.toContain(secret);
+    const random = () => randomBytes(32).toString('hex');
+    for (let i = 0; i < 100; i += 1) expect(problem({ ...place, JWT_SECRET: random(), SIGNING_SECRET: randomBytes(24).toString('base64url'), API_KEYS: `ci:${random()}` })).toBe('no problem');
+  }
+});
+
+test('keys of the settings have a name, a secret and scopes, and what is wrong with one is told without it', () => {
+  const secret = randomBytes(20).toString('hex');
+  expect(readConfig({ API_KEYS: `ci:${secret}:images:write jobs:write, desk:${secret.toUpperCase()}:admin` }).API_KEYS).toEqual([
+    { name: 'ci', secret, scopes: ['images:write', 'jobs:write'] }, { name: 'desk', secret: secret.toUpperCase(), scopes: ['admin'] },
+  ]);
+  expect(readConfig({ API_KEYS: `ci:${secret}` }).API_KEYS[0]!.scopes).not.toContain('admin');
+  for (const [wrong, words] of [[secret, 'NAME:SECRET'], [`ci:short`, '32 to 200'], [`ci:${secret}:images:paint`, 'scopes separated by spaces'], [`ci:${secret}, ci:${secret}x`, 'a name of its own']] as const) {
+    expect(problem({ API_KEYS: wrong })).toContain(words);
+    expect(problem({ API_KEYS: wrong })).not.toContain(secret);
+  }
 });
 
 test('sizes and durations come with a unit', () => {

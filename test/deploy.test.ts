@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,7 +33,7 @@ describe('docker-compose.yml', () => {
   const secrets = () => [...text.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name!);
 
   test('gives api, worker and migrate settings that there are, and with which they start', () => {
-    const environment = Object.fromEntries(secrets().map((name) => [name, '0123456789abcdef'.repeat(4)]));
+    const environment = Object.fromEntries(secrets().map((name) => [name, randomBytes(32).toString('hex')]));
     expect(ours().map(([name]) => name)).toEqual(['migrate', 'api', 'worker']);
     for (const [name, { environment: given }] of ours()) {
       expect(Object.keys(given).filter((setting) => !(setting in settings)), name).toEqual([]);

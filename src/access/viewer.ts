@@ -9,7 +9,7 @@ export interface Viewer {
   role: 'VIEWER' | 'ADMIN';
   /** What this credential allows, with everything that is included. */
   scopes: ReadonlySet<Scope>;
-  /** Tells the credentials of one viewer apart: "local", "token" or "key:" and the id of the API key. Never a secret. */
+  /** Tells the credentials of one viewer apart: "local", "token", "key:" and the id of an API key, or "static:" and the name of one of the settings. Never a secret. */
   credential: string;
   /** When the credential runs out, and with it every subscription opened with it. */
   expiresAt?: Date;
@@ -28,9 +28,9 @@ export const tokenViewer = (id: string, { isAdmin = false, expiresAt }: { isAdmi
 });
 
 /** A program with an API key, on behalf of the viewer `id`. */
-export function keyViewer(id: string, keyId: string, granted: Iterable<Scope>, expiresAt?: Date): Viewer {
+export function keyViewer(id: string, credential: string, granted: Iterable<Scope>, expiresAt?: Date): Viewer {
   const scopes = withIncluded(granted);
-  return { id, kind: 'API_KEY', role: scopes.has('admin') ? 'ADMIN' : 'VIEWER', scopes, credential: `key:${keyId}`, expiresAt };
+  return { id, kind: 'API_KEY', role: scopes.has('admin') ? 'ADMIN' : 'VIEWER', scopes, credential, expiresAt };
 }
 
 /** The one viewer of a server that asks for no credential; such a server listens on loopback only. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { BlockList, isIP } from 'node:net';
 import type { GraphQLError } from 'graphql';
-import type { Config } from '../config.ts';
+import { needsCredential, type Config } from '../config.ts';
 import { refusal } from './errors.ts';
 
 /** Bytes of a JSON request, and of each text field of a multipart one, at the most. */
@@ -18,7 +18,7 @@ export function requestIdOf(request: IncomingMessage): string {
 }
 
 /** Who may come in, by the addresses that browsers put into requests. */
-export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' | 'CORS_ORIGINS' | 'JWT_SECRET' | 'TRUSTED_PROXIES'>) {
+export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' | 'CORS_ORIGINS' | 'JWT_SECRET' | 'JWT_JWKS_URL' | 'API_KEYS' | 'TRUSTED_PROXIES'>) {
   const publicUrl = new URL(config.PUBLIC_URL);
   const localNames = ['localhost', '127.0.0.1', '[::1]', publicUrl.hostname, ...(config.CDN_BASE_URL ? [new URL(config.CDN_BASE_URL).hostname] : [])];
 
@@ -40,7 +40,7 @@ export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' |
      */
     knowsHost(request: IncomingMessage): boolean {
       const host = request.headers.host;
-      return Boolean(config.JWT_SECRET) || !host || (URL.canParse(`http://${host}`) && localNames.includes(new URL(`http://${host}`).hostname));
+      return needsCredential(config) || !host || (URL.canParse(`http://${host}`) && localNames.includes(new URL(`http://${host}`).hostname));
     },
 
     /** A program sends no Origin; a page must be ours or in CORS_ORIGINS. */

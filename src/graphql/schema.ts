@@ -1,3 +1,4 @@
+import '../access/admin-schema.ts';
 import '../access/schema.ts';
 import '../access/limits/schema.ts';
 import '../assets/archive-schema.ts';

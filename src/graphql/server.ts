@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { GraphQLSchema } from 'graphql';
-import type { Config } from '../config.ts';
+import { needsCredential, type Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import { emptySpool, spoolOf } from '../spool.ts';
 import { createGraphiql } from './graphiql.ts';
@@ -43,6 +43,8 @@ export interface ServerOptions<Context extends object> {
   chargeOperation?: Charge<Context>;
   /** When the credential behind a context runs out; its subscriptions end then. */
   expiresAt?: (context: Context) => Date | undefined;
+  /** Called for each socket and stream; calls `end` with the reason when it must not go on, because its credential was revoked for instance. Gives back what stops watching. */
+  watch?: (context: Context, end: (reason: string) => void) => () => void;
   /** Tried in order before anything else. */
   routes?: Route[];
   /** The components that `/health/ready` reports, one line each. */
@@ -59,7 +61,7 @@ export interface RunningServer {
 
 /** Opens the front door: GraphQL over HTTP, SSE and WebSocket at `/graphql`, GraphiQL, health, and the routes given. */
 export async function startServer<Context extends object>(options: ServerOptions<Context>): Promise<RunningServer> {
-  const { config, log, schema, context, admit = () => {}, chargeRequest = async () => {}, chargeOperation, expiresAt, routes = [], health = async () => ({}) } = options;
+  const { config, log, schema, context, admit = () => {}, chargeRequest = async () => {}, chargeOperation, expiresAt, watch, routes = [], health = async () => ({}) } = options;
   const wait = { ...patience, ...options.timeouts };
   const guard = createGuard(config);
   const spool = spoolOf(config.DATA_DIR);
@@ -67,12 +69,12 @@ export async function startServer<Context extends object>(options: ServerOptions
   const findDocument = config.PERSISTED_OPERATIONS ? await readPersistedOperations(config.PERSISTED_OPERATIONS, schema) : undefined;
   const uploads = { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes };
   const graphql = createGraphql<Context>({ schema, log, spool, uploads, documents: config, findDocument, admit, charge: chargeOperation });
-  const graphiql = config.GRAPHIQL ? createGraphiql({ needsToken: Boolean(config.JWT_SECRET) }) : undefined;
+  const graphiql = config.GRAPHIQL ? createGraphiql({ needsToken: needsCredential(config) }) : undefined;
   const streams = new Set<ServerResponse>();
   let isStopping = false;
 
   async function answer(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
-    if (!guard.knowsHost(request)) return sendError(response, 421, 'FORBIDDEN', 'Expected this server under its own name (localhost, or PUBLIC_URL) but received another in the header Host. Set PUBLIC_URL, or JWT_SECRET to let viewers come by any name.');
+    if (!guard.knowsHost(request)) return sendError(response, 421, 'FORBIDDEN', 'Expected this server under its own name (localhost, or PUBLIC_URL) but received another in the header Host. Set PUBLIC_URL, or JWT_SECRET, JWT_JWKS_URL or API_KEYS to let viewers come by any name.');
     if (request.method === 'OPTIONS') return void response.writeHead(204).end();
     for (const route of routes) if (await route(request, response)) return;
 
@@ -90,11 +92,15 @@ export async function startServer<Context extends object>(options: ServerOptions
     const ask = async () => {
       const found = await context({ authorization: request.headers.authorization, requestId, transport: 'http', address: guard.addressOf(request) });
       await chargeRequest(found);
-      const end = expiresAt?.(found);
-      if (end && request.headers.accept?.includes('text/event-stream')) {
-        const timer = setTimeout(() => request.socket.destroySoon(), Math.min(end.getTime() - Date.now(), 2 ** 31 - 1));
-        response.once('close', () => clearTimeout(timer));
-      }
+      if (!request.headers.accept?.includes('text/event-stream')) return found;
+      const end = () => request.socket.destroySoon();
+      const expiry = expiresAt?.(found);
+      const timer = expiry && setTimeout(end, Math.min(expiry.getTime() - Date.now(), 2 ** 31 - 1));
+      const unwatch = watch?.(found, end);
+      response.once('close', () => {
+        clearTimeout(timer);
+        unwatch?.();
+      });
       return found;
     };
     if (request.headers.accept?.includes('text/event-stream')) {
@@ -135,7 +141,7 @@ export async function startServer<Context extends object>(options: ServerOptions
   });
 
   const sockets = acceptSockets<Context>({
-    server, log, context, chargeRequest, expiresAt,
+    server, log, context, chargeRequest, expiresAt, watch,
     addressOf: guard.addressOf, findDocument,
     // A context of its own per operation: loaders cache by context, and a socket may live for days.
     engine: (requestId, viewerContext) => graphql.getEnveloped({ visit: { requestId, viewerContext: async () => ({ ...viewerContext }) } }),

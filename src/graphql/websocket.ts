@@ -35,6 +35,7 @@ export interface SocketOptions<Context extends object> {
   addressOf: (request: IncomingMessage) => string;
   findDocument: FindDocument | undefined;
   expiresAt: ((context: Context) => Date | undefined) | undefined;
+  watch: ((context: Context, end: (reason: string) => void) => () => void) | undefined;
   /** False refuses the upgrade. */
   admits: (request: IncomingMessage) => boolean;
   initTimeoutMs: number;
@@ -50,7 +51,7 @@ type Prepared = ExecutionArgs & { engine: Engine };
 
 /** graphql-ws on `/graphql`. Whatever is wrong with one operation is answered as its error; the socket and its other operations go on. */
 export function acceptSockets<Context extends object>(options: SocketOptions<Context>) {
-  const { server, log, engine, context, chargeRequest, addressOf, findDocument, expiresAt, admits, initTimeoutMs } = options;
+  const { server, log, engine, context, chargeRequest, addressOf, findDocument, expiresAt, watch, admits, initTimeoutMs } = options;
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols: (protocols) => handleProtocols(protocols) });
   const running = new Set<Promise<unknown>>();
 
@@ -69,6 +70,8 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     }
     const end = expiresAt?.(visit.context);
     if (end) closeAt(visit.socket, end);
+    const unwatch = watch?.(visit.context, (reason) => visit.socket.close(CloseCode.Forbidden, closeReason(reason)));
+    if (unwatch) visit.socket.once('close', unwatch);
     return true;
   }
 

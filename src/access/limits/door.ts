@@ -1,5 +1,6 @@
 import type { App } from '../../app.ts';
 import { UserError } from '../../errors.ts';
+import { IssuerUnavailable } from '../tokens.ts';
 import type { Viewer } from '../viewer.ts';
 
 /** No token of ours or of an identity provider comes near it. */
@@ -38,7 +39,7 @@ export function watchDoor({ config, rates }: App) {
         }
         return await authenticate();
       } catch (error) {
-        const isWrong = error instanceof UserError && error.code === 'UNAUTHENTICATED' && credential !== undefined;
+        const isWrong = error instanceof UserError && error.code === 'UNAUTHENTICATED' && !(error instanceof IssuerUnavailable) && credential !== undefined;
         if (isWrong && budget.points > 0) await countWrong(address);
         throw error;
       }
