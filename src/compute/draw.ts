@@ -56,8 +56,8 @@ export async function drawSample(name: string, options: { width?: number; height
 }
 
 /** The same noise on all channels of a pixel, as film has it; without it a drawing is too clean for a photograph. */
-function addGrain(data: Buffer, channels: number, deviation: number): void {
-  const random = seeded(1);
+export function addGrain(data: Buffer, channels: number, deviation: number, seed = 1): void {
+  const random = seeded(seed);
   for (let k = 0; k < data.length; k += channels) {
     // The sum of two even chances is close enough to a normal one; its own deviation is .41.
     const noise = ((random() + random() - 1) / 0.41) * deviation;

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { encodeImage } from './encode.ts';
 import { cutOut } from './cut-out/index.ts';
+import { imagine } from './imagine/index.ts';
 import { inspectImage } from './inspect.ts';
 import { measureImage } from './measure.ts';
 import type { TaskList } from './messages.ts';
@@ -10,6 +11,15 @@ import { renderImage } from './render.ts';
 sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif', 'Tiff'].map((loader) => `VipsForeignLoad${loader}Buffer`) });
 
+/** Lets a task load SVG, which is safe only for what we drew ourselves; a child runs one task at a time. */
+function withDrawings<Input>(task: (input: Input) => Promise<void>) {
+  const drawings = { operation: ['VipsForeignLoadSvgBuffer'] };
+  return async (input: Input): Promise<void> => {
+    sharp.unblock(drawings);
+    await task(input).finally(() => sharp.block(drawings));
+  };
+}
+
 /** Everything a compute child can do. Imported at run time by the child alone: sharp never enters the parent. */
 export const tasks = {
   encode: encodeImage,
@@ -17,4 +27,5 @@ export const tasks = {
   measure: (input: Parameters<typeof measureImage>[0], context) => measureImage(input, context.progress),
   cutOut: (input: Parameters<typeof cutOut>[0], context) => cutOut(input, context.progress),
   render: renderImage,
+  imagine: withDrawings(imagine),
 } satisfies TaskList;

@@ -22,7 +22,8 @@ export function sunset(): Scene {
     })}</g>`);
 }
 
-function fir(x: number, base: number, height: number, random: () => number): string {
+/** A fir that stands on `base`, as the `d` of a path. */
+export function fir(x: number, base: number, height: number, random: () => number): string {
   const tiers = 9;
   const side = (sign: number) => Array.from({ length: tiers }, (_, tier) => {
     const y = base - height + ((tier + 1) / tiers) * height * 0.94;
