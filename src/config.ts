@@ -115,8 +115,13 @@ export const settings = {
   AZURE_VISION_KEY: secret.optional().describe('One of the two keys of that resource.'),
   PROVIDER_TIMEOUT: duration.prefault('30s').describe('A provider that has not answered a call after this long is given up.'),
 
+  GENERATE_PROVIDER: z.enum(['auto', 'local', 'openai', 'fal']).prefault('auto').describe('Who generates pictures when the client does not say. "auto": openai or fal when it is set up, and local, which is no AI model, when neither is.'),
+  OPENAI_BASE_URL: url.prefault('https://api.openai.com/v1').describe('An API that generates images as OpenAI\'s does; without the path /images/generations.'),
+  OPENAI_API_KEY: secret.optional().describe('A key of it; anything where the API asks for none.'),
+  OPENAI_IMAGE_MODEL: z.string().regex(/^[\w./:-]{1,200}$/).prefault('gpt-image-1').describe('The model that generates images there.'),
   FAL_KEY: secret.optional().describe('A key of fal.ai, for every operation that can run there.'),
   FAL_QUEUE_URL: url.prefault('https://queue.fal.run').describe('Where fal\'s queue is.'),
+  FAL_IMAGE_MODEL: z.string().regex(/^[\w.-]+(\/[\w.-]+)+$/, 'Expected the name of an endpoint such as fal-ai/flux/schnell').prefault('fal-ai/flux/schnell').describe('The model that generates images at fal.'),
 
   U2NET_MODEL_PATH: z.string().optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
 
@@ -210,6 +215,8 @@ function contradictions(config: Config): string[] {
   const missing = Object.entries(azure).filter(([, value]) => !value).map(([name]) => name);
   if (config.ANALYZE_PROVIDER === 'azure-vision' && missing.length > 0) problems.push(`ANALYZE_PROVIDER=azure-vision needs ${missing.join(' and ')}`);
   else if (missing.length === 1) problems.push(`AZURE_VISION_ENDPOINT and AZURE_VISION_KEY belong together, but ${missing.join()} is missing`);
+  if (config.GENERATE_PROVIDER === 'openai' && !config.OPENAI_API_KEY) problems.push('GENERATE_PROVIDER=openai needs OPENAI_API_KEY');
+  if (config.GENERATE_PROVIDER === 'fal' && !config.FAL_KEY) problems.push('GENERATE_PROVIDER=fal needs FAL_KEY');
   problems.push(...s3Problems(config));
   // WebP ends there.
   if (config.RENDITION_MAX_SIDE < 1 || config.RENDITION_MAX_SIDE > 16_383) problems.push(`RENDITION_MAX_SIDE must be between 1 and 16383 but is ${config.RENDITION_MAX_SIDE}`);

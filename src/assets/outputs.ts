@@ -6,6 +6,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { imageLimits } from '../compute/limits.ts';
 import type { Asset, AssetKind, Prisma } from '../database/generated/client.ts';
+import { ProviderError, UserError } from '../errors.ts';
 import { imageFacts } from './image-facts.ts';
 import { indexWords } from './words.ts';
 
@@ -38,7 +39,10 @@ export async function storeOutput(app: App, { path, filename, type, details }: O
 
 async function inspectOutput({ compute, config }: App, path: string, signal: AbortSignal) {
   // The limits are for what strangers send: an output may be smaller than an upload.
-  const { output } = await compute.run('inspect', { path, limits: { ...imageLimits(config), minSide: 1 } }, { timeoutMs: inspectTimeoutMs, signal });
+  const { output } = await compute.run('inspect', { path, limits: { ...imageLimits(config), minSide: 1 } }, { timeoutMs: inspectTimeoutMs, signal }).catch((error: unknown) => {
+    // These checks blame whoever sent the file, and here that is the provider.
+    throw error instanceof UserError ? new ProviderError('PROVIDER_ERROR', `Expected the provider to make a picture but received something else: ${error.message}`, { retryable: true, cause: error }) : error;
+  });
   return imageFacts(output, { keepLocation: false });
 }
 

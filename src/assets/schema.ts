@@ -5,6 +5,7 @@ import { builder, rowId } from '../graphql/builder.ts';
 import { UserError } from '../errors.ts';
 import { downloadName } from './download-name.ts';
 import { publicFileUrl } from './public.ts';
+import { type ImageOrigin, originOf } from './details.ts';
 import { updateImage } from './update.ts';
 
 export const defaultUrlSeconds = 3600;
@@ -117,6 +118,19 @@ const Placeholder = builder.objectRef<{ thumbHash: string; dominantColor: string
   }),
 });
 
+const Origin = builder.objectRef<ImageOrigin>('ImageOrigin').implement({
+  description: 'How a picture came to be that was generated.',
+  fields: (t) => ({
+    provider: t.exposeString('provider'),
+    model: t.exposeString('model', { description: '"darkroom-procedural-…" is no AI model: a program drew the picture.' }),
+    prompt: t.exposeString('prompt', { description: 'As the viewer wrote it. It is searched like a caption.' }),
+    negativePrompt: t.exposeString('negativePrompt', { nullable: true }),
+    revisedPrompt: t.exposeString('revisedPrompt', { nullable: true, description: 'What the provider made of the prompt, where it says so.' }),
+    seed: t.exposeInt('seed', { nullable: true, description: 'The same seed, prompt, size and model give the same or nearly the same picture again. Null where the provider knows no seeds.' }),
+    style: t.exposeString('style', { nullable: true }),
+  }),
+});
+
 export const Image = builder.prismaNode('Asset', {
   variant: 'Image',
   description: 'A picture.',
@@ -144,6 +158,7 @@ export const Image = builder.prismaNode('Asset', {
       select: { exif: true, takenAt: true },
       resolve: ({ exif, takenAt }) => (exif ? { ...(exif as unknown as StoredExif), takenAt } : null),
     }),
+    origin: t.field({ type: Origin, nullable: true, description: 'Null for a picture that was not generated.', select: { kind: true, details: true }, resolve: originOf }),
     title: t.exposeString('title', { nullable: true }),
     altText: t.exposeString('altText', { nullable: true }),
     metadata: t.expose('metadata', { type: 'JSON', nullable: true, description: 'Whatever the app keeps with the picture. Not searched.' }),

@@ -1,5 +1,7 @@
 import { Job } from '../jobs/types.ts';
 import { AnalyzeResultRef } from '../operations/analyze/schema.ts';
+import { resultSchema as generateResult } from '../operations/generate/parameters.ts';
+import { GenerateImagesResult } from '../operations/generate/schema.ts';
 import { resultSchema as cutOutResult } from '../operations/remove-background/parameters.ts';
 import { RemoveBackgroundResult } from '../operations/remove-background/schema.ts';
 import { builder } from './builder.ts';
@@ -8,6 +10,7 @@ import { builder } from './builder.ts';
 const results = {
   analyze: { type: AnalyzeResultRef, read: (jobId: string) => ({ jobId }) },
   'remove-background': { type: RemoveBackgroundResult, read: (_jobId: string, result: unknown) => cutOutResult.parse(result) },
+  generate: { type: GenerateImagesResult, read: (_jobId: string, result: unknown) => generateResult.parse(result) },
 };
 const entryOf = (operation: string) => {
   if (operation in results) return results[operation as keyof typeof results];

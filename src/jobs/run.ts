@@ -7,7 +7,7 @@ import type { Sql } from '../database/sql.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { ProviderError } from '../errors.ts';
 import type { ProviderResult, Run } from '../operations/define.ts';
-import { getOperation, leastInputs, timeoutsOf } from '../operations/index.ts';
+import { getOperation, leastInputs, timeoutsOf, versionOf } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
 import { newTally, timeAttempt, type AttemptEnd, type Tally } from './ended.ts';
@@ -77,7 +77,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
       return { ...input, path };
     }),
   );
-  const { published, publish, publishedIds } = await openPublisher(app, job, signal, tally);
+  const { published, publish, publishedIds } = await openPublisher(app, job, operation, signal, tally);
   const notes = openNotes(app, job, signal);
   const progress = reportProgress(app, job, leaseLost);
   const run: Run<unknown> = {
@@ -102,13 +102,14 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   for (const file of answer.outputs ?? []) outputs.push(await storeOutput(app, file, signal));
   const ids = publishedIds();
   const result = storable(operation.result.parse(withOutputs(answer.result, [...ids, ...outputs.map((output) => output.id)])));
+  const modelVersion = versionOf(provider, config);
   const peakMemoryBytes = answer.peakMemoryBytes ?? null;
   tally.peakMemoryBytes = peakMemoryBytes;
   for (const { byteSize } of outputs) tally.outputBytes += byteSize;
-  const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds: inputs.map((input) => input.id) };
+  const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion, inputIds: inputs.map((input) => input.id) };
   // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
   const end = async (where: Sql) => {
-    if (!(await complete(where, job, { result, modelVersion: provider.version, peakMemoryBytes }))) throw new Unwanted();
+    if (!(await complete(where, job, { result, modelVersion, peakMemoryBytes }))) throw new Unwanted();
   };
   const finish = async (tx: Prisma.TransactionClient) => {
     // First, because it locks the row: from here on nobody else can end this job.

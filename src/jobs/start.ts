@@ -7,7 +7,7 @@ import type { Job, Prisma } from '../database/generated/client.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/faults.ts';
 import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
-import { chooseProvider } from '../operations/index.ts';
+import { chooseProvider, versionOf } from '../operations/index.ts';
 import { outputIdsOf } from '../assets/outputs.ts';
 import { announce, nudge } from './announce.ts';
 import { holdPlaceInLine } from './in-flight.ts';
@@ -53,7 +53,7 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
   const provider = chooseProvider(operation, options.provider, config);
   const model = await provider.modelChecksum?.(config);
   const hashes = await hashesOf(app, viewer, inputIds);
-  const cacheKey = hashOf([operation.name, hashes, checked, provider.name, provider.version, ...(model ? [model] : [])]);
+  const cacheKey = hashOf([operation.name, hashes, checked, provider.name, versionOf(provider, config), ...(model ? [model] : [])]);
 
   const earlier = await findByKey(app, viewer, options.idempotencyKey, cacheKey);
   if (earlier) return earlier;
@@ -106,18 +106,19 @@ async function createPending({ db, sql, config }: App, viewer: Viewer, data: New
   });
 }
 
-async function createCompleted({ db }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Job, data: NewJob, inputIds: string[]): Promise<StartedJob> {
+async function createCompleted({ db, config }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Job, data: NewJob, inputIds: string[]): Promise<StartedJob> {
   const now = new Date();
+  const modelVersion = versionOf(provider, config);
   return db.$transaction(async (tx) => {
     const job = await tx.job.create({
       data: {
         ...data,
         parameters: data.parameters as Prisma.InputJsonValue,
         inputs: { create: inputIds.map((assetId, position) => ({ assetId, position })) },
-        status: 'COMPLETED', progress: 100, result: known.result ?? {}, modelVersion: provider.version, cacheHit: true, startedAt: now, finishedAt: now,
+        status: 'COMPLETED', progress: 100, result: known.result ?? {}, modelVersion, cacheHit: true, startedAt: now, finishedAt: now,
       },
     });
-    const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion: provider.version, inputIds };
+    const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion, inputIds };
     await operation.keep?.(tx, finished, operation.result.parse(known.result));
     return job;
   });

@@ -55,6 +55,8 @@ export interface Provider<Parameters, Result> {
   name: string;
   /** Part of the result cache's key: another version is another answer. */
   version: string;
+  /** The model that the settings choose, where they do; part of that key too. */
+  model?(config: Config): string;
   /** Why it cannot run with these settings; null when it can. */
   unavailable(config: Config): string | null;
   /** SHA-256 of the model that it runs here, where the user brings one: another model is another answer too. */
@@ -90,6 +92,8 @@ export interface Operation<Parameters = unknown, Result = unknown> {
   preferred?(config: Config): string | undefined;
   /** Whether the result may answer for the same work later; one that an outage cut short may not. */
   isReusable?(result: Result): boolean;
+  /** Whether each picture that is published gets an analyze job, so that search and similar know it. */
+  analyzesOutputs?(parameters: Parameters): boolean;
   /** Writes what search needs. Runs inside the transaction that completes the job, and again at a cache hit, so it replaces rather than adds. */
   keep?(tx: Prisma.TransactionClient, job: FinishedJob, result: Result): Promise<void>;
 }

@@ -2,10 +2,11 @@ import { ConfigError, type Config } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { analyze } from './analyze/operation.ts';
 import type { Operation, Provider } from './define.ts';
+import { generate } from './generate/operation.ts';
 import { removeBackground } from './remove-background/operation.ts';
 
 /** Every operation this server knows. A new one is a folder and a line here. */
-export const operations: readonly Operation[] = [analyze, removeBackground];
+export const operations: readonly Operation[] = [analyze, removeBackground, generate];
 
 /** The operation of that name. A name that is not in the list is a bug or a row of a newer version. */
 export function getOperation(name: string): Operation {
@@ -26,6 +27,9 @@ export function checkOperationSettings({ JOB_TIMEOUTS }: Config): void {
   const unknown = Object.keys(JOB_TIMEOUTS).filter((name) => !names.includes(name));
   if (unknown.length > 0) throw new ConfigError([`JOB_TIMEOUTS: Expected names of ${names.join(', ')} but received ${unknown.join(', ')}`]);
 }
+
+/** What else a result depends on than its input: the provider's version, and the model where the settings choose one. */
+export const versionOf = ({ version, model }: Provider<unknown, unknown>, config: Config): string => [version, model?.(config)].filter(Boolean).join(' ');
 
 /** The provider that would run without a wish: the one the settings name, else the first that can run. `null`: none can. */
 export function defaultProvider(operation: Operation, config: Config): Provider<unknown, unknown> | null {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { builder } from '../graphql/builder.ts';
 import type { Operation } from './define.ts';
-import { defaultProvider, operations, timeoutsOf } from './index.ts';
+import { defaultProvider, operations, timeoutsOf, versionOf } from './index.ts';
 
 /** The name of an operation in the graph: `remove-background` is REMOVE_BACKGROUND. */
 export const enumNameOf = (operation: string) => operation.toUpperCase().replaceAll('-', '_');
@@ -67,7 +67,7 @@ export const OperationRef = builder.objectRef<Operation>('Operation').implement(
       description: 'In order of preference.',
       resolve: (operation, _args, { app: { config } }) => {
         const preferred = defaultProvider(operation, config);
-        return operation.providers.map((provider) => ({ name: provider.name, version: provider.version, reason: provider.unavailable(config), isDefault: provider === preferred, modelChecksum: async () => (await provider.modelChecksum?.(config)) ?? null }));
+        return operation.providers.map((provider) => ({ name: provider.name, version: versionOf(provider, config), reason: provider.unavailable(config), isDefault: provider === preferred, modelChecksum: async () => (await provider.modelChecksum?.(config)) ?? null }));
       },
     }),
   }),
