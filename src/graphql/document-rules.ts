@@ -1,8 +1,9 @@
-import { execute, GraphQLError, parse, specifiedRules, subscribe, validate, type ASTVisitor, type ParseOptions, type Source, type ValidationContext } from 'graphql';
+import { execute, GraphQLError, parse, specifiedRules, validate, type ASTVisitor, type ParseOptions, type Source, type ValidationContext } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Config } from '../config.ts';
 import { refusal } from './errors.ts';
 import { checkShape, type ShapeLimits } from './shape.ts';
+import { subscribe } from './subscribe.ts';
 
 const maxQueryCharacters = 64_000;
 

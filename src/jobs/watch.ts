@@ -4,6 +4,7 @@ import { Prisma, type JobStatus } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { stoppable, wakeups } from '../events.ts';
 import { jobTopic, viewerTopic } from './announce.ts';
+import { readTogether } from './shared-reads.ts';
 
 /**
  * Listen first, then look, then stream: every generator here subscribes, reads what is in the database, and after that reads
@@ -114,20 +115,27 @@ async function newest({ sql }: App): Promise<Cursor> {
 /** Transactions commit in another order than their ids: an event counts only once every older transaction has ended, else a reader could skip one. */
 const settled = Prisma.sql`xid < pg_snapshot_xmin(pg_current_snapshot())`;
 
-async function* eventsAfter({ sql }: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): AsyncGenerator<JobEventRow> {
-  const only = jobIds ? Prisma.sql`and job_id = any(${jobIds}::uuid[])` : Prisma.empty;
+async function* eventsAfter(app: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): AsyncGenerator<JobEventRow> {
   for (;;) {
-    const rows = await sql.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor)[]>`
-      select xid::text as xid, id::text as id, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt"
-      from job_event
-      where owner_id = ${viewer.id} and (xid, id) > (${cursor.xid}::text::xid8, ${cursor.id}::text::bigint) and ${settled} ${only}
-      order by job_event.xid, job_event.id limit ${pageSize}`; // not the texts of the same name, whose "999" is behind "1000"
-    for (const { xid, id, ...row } of rows) {
-      cursor = { xid, id };
-      yield { ...row, cursor: printCursor(cursor) };
+    const key = ['events', viewer.id, cursor.xid, cursor.id, ...(jobIds ?? ['all'])].join(' ');
+    const from = cursor;
+    const rows = await readTogether(app.sql, key, () => eventPage(app, viewer, from, jobIds));
+    for (const row of rows) {
+      cursor = parseCursor(row.cursor);
+      yield row;
     }
     if (rows.length < pageSize) return;
   }
+}
+
+async function eventPage({ sql }: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): Promise<JobEventRow[]> {
+  const only = jobIds ? Prisma.sql`and job_id = any(${jobIds}::uuid[])` : Prisma.empty;
+  const rows = await sql.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor)[]>`
+    select xid::text as xid, id::text as id, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt"
+    from job_event
+    where owner_id = ${viewer.id} and (xid, id) > (${cursor.xid}::text::xid8, ${cursor.id}::text::bigint) and ${settled} ${only}
+    order by job_event.xid, job_event.id limit ${pageSize}`; // not the texts of the same name, whose "999" is behind "1000"
+  return rows.map(({ xid, id, ...row }) => ({ ...row, cursor: printCursor({ xid, id }) }));
 }
 
 /** Like `wakeups`, but looks again soon while events are held back behind an open transaction. */
@@ -143,12 +151,16 @@ async function* wakeupsOfViewer(app: App, viewer: Viewer, signal: AbortSignal, c
 }
 
 async function isHeldBack({ sql }: App, viewer: Viewer, { xid, id }: Cursor): Promise<boolean> {
-  const rows = await sql.$queryRaw<unknown[]>`
-    select 1 as held from job_event where owner_id = ${viewer.id} and (xid, id) > (${xid}::text::xid8, ${id}::text::bigint) and not (${settled}) limit 1`;
+  const rows = await readTogether(sql, ['held', viewer.id, xid, id].join(' '), () => sql.$queryRaw<unknown[]>`
+    select 1 as held from job_event where owner_id = ${viewer.id} and (xid, id) > (${xid}::text::xid8, ${id}::text::bigint) and not (${settled}) limit 1`);
   return rows.length > 0;
 }
 
-async function allEndedBefore({ sql }: App, jobIds: string[], { xid, id }: Cursor): Promise<boolean> {
+function allEndedBefore(app: App, jobIds: string[], cursor: Cursor): Promise<boolean> {
+  return readTogether(app.sql, ['ended', cursor.xid, cursor.id, ...jobIds].join(' '), () => haveAllEnded(app, jobIds, cursor));
+}
+
+async function haveAllEnded({ sql }: App, jobIds: string[], { xid, id }: Cursor): Promise<boolean> {
   const [row] = await sql.$queryRaw<{ open: bigint }[]>`
     select count(*) as open from job where id = any(${jobIds}::uuid[])
       and not exists (select 1 from job_event where job_id = job.id and status in ('COMPLETED', 'FAILED', 'CANCELLED')
