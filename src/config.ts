@@ -103,6 +103,9 @@ export const settings = {
   IMPORT_PREFIX: z.string().regex(/^([\w-][\w.-]*|\{viewer\})(\/([\w-][\w.-]*|\{viewer\}))*\/$/, 'Expected a prefix such as incoming/ or incoming/{viewer}/').optional().describe('Objects of S3_BUCKET whose keys start with this can be imported by their keys, by every viewer; {viewer} in it stands for the id of the viewer, so that each reaches only what is his. Without it: no keys.'),
   OUTWARD_ALLOWED_HOSTS: places.prefault('').describe('Hosts that URLs from clients and providers may lead to although they have private addresses, as HOST (ports 80 and 443) or HOST:PORT, separated by commas. Without it: addresses on the internet only, on ports 80 and 443.'),
 
+  AUDIO_MAX_BYTES: byteSize.prefault('10MB').describe('Size of one recording at the most, where UPLOAD_MAX_BYTES is not less.'),
+  AUDIO_MAX_SECONDS: count.prefault('1800').describe('Length of one recording in seconds, at the most.'),
+
   RENDITION_MAX_SIDE: count.prefault('4096').describe('Longer side of a rendition in pixels, at the most.'),
   RENDITION_SIZES: sizes.prefault('').describe('The only sizes that clients may ask for, at the default quality: WIDTH, xHEIGHT or WIDTHxHEIGHT, separated by commas. Without it: any.'),
   RENDITION_CACHE_SIZE: byteSize.prefault('1GB').describe('Renditions kept in DATA_DIR/cache; those not used for the longest time go first.'),

@@ -34,3 +34,14 @@ export function parseCursor<Value extends string | number>(cursor: string, kind:
   }
   throw new UserError('INVALID_INPUT', 'Expected a cursor of the same list but received something else', { hint: 'Send `pageInfo.endCursor` of the page before, with the same filter and order' });
 }
+
+/** Of rows with the newest first: a page continues behind the cursor's time and id, whether that row still exists or not. */
+export function behindCursor({ after, before }: { after?: string | undefined; before?: string | undefined }) {
+  const cursor = after ?? before;
+  if (!cursor) return {};
+  const { value, id } = parseCursor<string>(cursor, 'string');
+  const at = new Date(value);
+  return after
+    ? { createdAt: { lte: at }, OR: [{ createdAt: { lt: at } }, { id: { lt: id } }] }
+    : { createdAt: { gte: at }, OR: [{ createdAt: { gt: at } }, { id: { gt: id } }] };
+}

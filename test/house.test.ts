@@ -73,6 +73,7 @@ test('a vendor is known to one place', () => {
     [/^rate-limiter-flexible$/, /^rates\.ts$/],
     [/^bee-queue/, /^queue\/bee\.ts$/],
     [/^sharp$|^zxing-wasm|^thumbhash$|^culori/, /^compute\//],
+    [/^music-metadata$/, /^compute\/audio\.ts$/],
     [/^minio$/, /^storage\/s3\.ts$/],
     [/^@azure\//, /^operations\/analyze\/providers\/azure-vision\.ts$/],
     [/^@prisma\/|^pg$|^@electric-sql\/|^pglite-prisma-adapter$/, /^database\//],

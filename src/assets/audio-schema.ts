@@ -1,6 +1,16 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import { resolveCursorConnection } from '@pothos/plugin-relay';
+import { audioFormats, type AudioFormat } from '../compute/audio.ts';
+import type { Asset } from '../database/generated/client.ts';
 import { builder, rowId } from '../graphql/builder.ts';
+import { behindCursor, checkPage, defaultPageSize, maxPageSize, printCursor } from '../keyset.ts';
 import { audioDetails } from './details.ts';
 import { AssetRef } from './schema.ts';
+
+export const AudioFormatEnum = builder.enumType('AudioFormat', {
+  description: 'A format that recordings may have.',
+  values: Object.keys(audioFormats) as AudioFormat[],
+});
 
 export const AudioClip = builder.prismaNode('Asset', {
   variant: 'AudioClip',
@@ -11,7 +21,58 @@ export const AudioClip = builder.prismaNode('Asset', {
   nullable: true,
   id: { field: 'id' },
   findUnique: (id, { viewer }) => ({ id: rowId({ id }), ownerId: viewer.id, kind: 'AUDIO' }),
-  fields: (t) => ({
-    durationSeconds: t.float({ select: { details: true }, resolve: ({ details }) => audioDetails.parse(details).durationSeconds }),
-  }),
+  fields: (t) => {
+    const facts = { select: { details: true } } as const;
+    return {
+      format: t.field({ ...facts, type: AudioFormatEnum, resolve: ({ details }) => audioDetails.parse(details).format }),
+      codec: t.string({ ...facts, description: 'How the sound is coded, such as "Opus" or "PCM".', resolve: ({ details }) => audioDetails.parse(details).codec }),
+      durationSeconds: t.float({ ...facts, nullable: true, description: 'Null where the file does not say, as what browsers record.', resolve: ({ details }) => audioDetails.parse(details).durationSeconds }),
+      sampleRate: t.int({ ...facts, description: 'Samples of one channel in a second, in Hz.', resolve: ({ details }) => audioDetails.parse(details).sampleRate }),
+      channels: t.int({ ...facts, description: '1 for mono, 2 for stereo, as the file says.', resolve: ({ details }) => audioDetails.parse(details).channels }),
+    };
+  },
 });
+
+const AudioClipConnection = builder.connectionObject(
+  {
+    type: AudioClip,
+    name: 'AudioClipConnection',
+    description: 'Recordings, the newest first.',
+    fields: (t) => ({
+      totalCount: t.int({ description: 'Of all pages together.', resolve: (connection) => (connection as unknown as { countAll(): Promise<number> }).countAll() }),
+    }),
+  },
+  { name: 'AudioClipEdge' },
+);
+
+builder.queryFields((t) => ({
+  audioClip: t.prismaField({
+    type: AudioClip,
+    nullable: true,
+    scope: 'images:read',
+    description: 'One recording of the viewer; null when there is none with this id.',
+    args: { id: t.arg.globalID({ required: true, for: AudioClip }) },
+    resolve: (query, _root, { id }, { app, viewer }) => app.db.asset.findFirst({ ...query, where: { id: rowId(id), ownerId: viewer.id, kind: 'AUDIO' } }),
+  }),
+  audioClips: t.field({
+    type: AudioClipConnection,
+    scope: 'images:read',
+    description: 'The viewer\'s recordings, the newest first.',
+    args: t.arg.connectionArgs(),
+    resolve: async (_root, args, context, info) => {
+      const { app: { db }, viewer } = context;
+      checkPage(args);
+      const where = { ownerId: viewer.id, kind: 'AUDIO' as const };
+      // The cursor is made of columns that nobody may have asked for.
+      const select = { ...queryFromInfo({ context, info, path: ['edges', 'node'] }).select, id: true, createdAt: true };
+      const connection = await resolveCursorConnection<Promise<Pick<Asset, 'id' | 'createdAt'>[]>>(
+        { args, defaultSize: defaultPageSize, maxSize: maxPageSize, toCursor: (clip) => printCursor(clip.createdAt.toISOString(), clip.id) },
+        (page) => {
+          const direction = page.inverted ? 'asc' : 'desc';
+          return db.asset.findMany({ select, where: { AND: [where, behindCursor(page)] }, orderBy: [{ createdAt: direction }, { id: direction }], take: page.limit });
+        },
+      );
+      return { ...connection, countAll: () => db.asset.count({ where }) } as never;
+    },
+  }),
+}));

@@ -3,8 +3,9 @@ import { createReadStream } from 'node:fs';
 import { limitsOf } from '../access/limits/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
+import type { AudioInspection } from '../compute/audio.ts';
 import type { Inspection } from '../compute/inspect.ts';
-import { Prisma, type Asset, type Visibility } from '../database/generated/client.ts';
+import { Prisma, type Asset, type AssetKind, type Visibility } from '../database/generated/client.ts';
 import { isUnreachable, withRetry } from '../database/retry.ts';
 import { imageFacts } from './image-facts.ts';
 import { holdRoom, mustHaveRoom } from './room.ts';
@@ -12,18 +13,38 @@ import { cleanTags } from './tags.ts';
 import { indexWords } from './words.ts';
 
 /** The viewer's own upload of these very bytes, if there is one. */
-export async function findStoredUpload({ db }: Pick<App, 'db'>, viewer: Viewer, sha256: string): Promise<Asset | null> {
-  return db.asset.findFirst({ where: { ownerId: viewer.id, sha256, producedById: null } });
+export async function findStoredUpload({ db }: Pick<App, 'db'>, viewer: Viewer, sha256: string, kind: AssetKind = 'IMAGE'): Promise<Asset | null> {
+  return db.asset.findFirst({ where: { ownerId: viewer.id, sha256, kind, producedById: null } });
 }
 
-/** Bytes first, then the row; if the row fails the bytes go. Two uploads of the same bytes at once make one image. */
-export async function createImage(
-  app: Pick<App, 'db' | 'storage' | 'config'>,
-  viewer: Viewer,
-  file: { path: string; filename: string; byteSize: number; sha256: string },
-  inspection: Inspection,
-  facts: { title?: string | null; tags?: string[] | null; metadata?: unknown; keepLocation?: boolean | null; visibility?: Visibility | null },
-): Promise<{ image: Asset; alreadyStored: boolean }> {
+interface UploadedFile {
+  path: string;
+  filename: string;
+  byteSize: number;
+  sha256: string;
+}
+
+interface Facts {
+  title?: string | null;
+  tags?: string[] | null;
+  metadata?: unknown;
+  visibility?: Visibility | null;
+}
+
+export async function createImage(app: Parts, viewer: Viewer, file: UploadedFile, inspection: Inspection, { keepLocation, ...facts }: Facts & { keepLocation?: boolean | null }): Promise<{ image: Asset; alreadyStored: boolean }> {
+  const { asset: image, alreadyStored } = await createUpload(app, viewer, file, imageFacts(inspection, { keepLocation: keepLocation ?? false }), facts);
+  return { image, alreadyStored };
+}
+
+export async function createAudioClip(app: Parts, viewer: Viewer, file: UploadedFile, { contentType, ...details }: AudioInspection, facts: Facts): Promise<{ asset: Asset; alreadyStored: boolean }> {
+  return createUpload(app, viewer, file, { kind: 'AUDIO', contentType, details }, facts);
+}
+
+type Parts = Pick<App, 'db' | 'storage' | 'config'>;
+type Columns = Pick<Prisma.AssetUncheckedCreateInput, 'kind' | 'contentType'> & Partial<Prisma.AssetUncheckedCreateInput>;
+
+/** Bytes first, then the row; if the row fails the bytes go. Two uploads of the same bytes at once make one asset. `columns` are what the bytes say. */
+async function createUpload(app: Parts, viewer: Viewer, file: UploadedFile, columns: Columns, facts: Facts): Promise<{ asset: Asset; alreadyStored: boolean }> {
   const { db, storage } = app;
   const id = randomUUID();
   const storageKey = `originals/${id}`;
@@ -31,7 +52,7 @@ export async function createImage(
 
   const room = { limit: limitsOf(app.config, viewer).storedBytes, viewer, byteSize: file.byteSize };
   await mustHaveRoom(db, room); // before the bytes travel, so that a full viewer costs little
-  await storage.put(storageKey, createReadStream(file.path), { byteSize: file.byteSize, contentType: inspection.contentType });
+  await storage.put(storageKey, createReadStream(file.path), { byteSize: file.byteSize, contentType: columns.contentType });
   try {
     const insert = async (tx: Prisma.TransactionClient) => {
       await holdRoom(tx, room);
@@ -43,7 +64,7 @@ export async function createImage(
           byteSize: file.byteSize,
           sha256: file.sha256,
           storageKey,
-          ...imageFacts(inspection, { keepLocation: facts.keepLocation ?? false }),
+          ...columns,
           visibility: facts.visibility ?? 'PRIVATE',
           title: facts.title ?? null,
           metadata: facts.metadata === undefined || facts.metadata === null ? Prisma.DbNull : (facts.metadata as Prisma.InputJsonValue),
@@ -53,14 +74,14 @@ export async function createImage(
       await indexWords(tx, id);
       return asset;
     };
-    return { image: await withRetry(() => db.$transaction(insert)), alreadyStored: false };
+    return { asset: await withRetry(() => db.$transaction(insert)), alreadyStored: false };
   } catch (error) {
     // A connection that broke at COMMIT leaves open whether the row is there. Its bytes stay then; if nothing refers to them, the sweep removes them.
     if (isUnreachable(error)) throw error;
-    const known = error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002' ? await findStoredUpload(app, viewer, file.sha256) : null;
+    const known = error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2002' ? await findStoredUpload(app, viewer, file.sha256, columns.kind) : null;
     // After such a COMMIT the next try meets its own row.
     if (known?.id !== id) await storage.delete([storageKey]);
-    if (known) return { image: known, alreadyStored: known.id !== id };
+    if (known) return { asset: known, alreadyStored: known.id !== id };
     throw error;
   }
 }

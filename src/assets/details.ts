@@ -26,4 +26,10 @@ const imageDetails = z.object({ origin: imageOrigin.optional() });
 /** The origin of a generated picture; null for anything else. */
 export const originOf = ({ kind, details }: { kind: AssetKind; details: unknown }): ImageOrigin | null => (kind === 'IMAGE' && details ? (imageDetails.parse(details).origin ?? null) : null);
 
-export const audioDetails = z.object({ durationSeconds: z.number().min(0) });
+export const audioDetails = z.object({
+  format: z.enum(['WAV', 'MP3', 'M4A', 'AAC', 'OGG', 'FLAC', 'WEBM']),
+  codec: z.string(),
+  durationSeconds: z.number().min(0).nullable(),
+  sampleRate: z.number(),
+  channels: z.number(),
+});

@@ -11,3 +11,6 @@ export function imageLimits(config: Config): DecodeLimits & { minSide: number } 
     maxFrames: config.UPLOAD_MAX_FRAMES,
   };
 }
+
+/** What the settings allow a recording to be. */
+export const audioLimits = ({ AUDIO_MAX_BYTES, UPLOAD_MAX_BYTES, AUDIO_MAX_SECONDS }: Config) => ({ maxBytes: Math.min(AUDIO_MAX_BYTES, UPLOAD_MAX_BYTES), maxSeconds: AUDIO_MAX_SECONDS });

@@ -1,4 +1,5 @@
 import sharp from 'sharp';
+import { inspectAudio } from './audio.ts';
 import { encodeImage } from './encode.ts';
 import { cutOut } from './cut-out/index.ts';
 import { imagine } from './imagine/index.ts';
@@ -23,6 +24,7 @@ function withDrawings<Input>(task: (input: Input) => Promise<void>) {
 /** Everything a compute child can do. Imported at run time by the child alone: sharp never enters the parent. */
 export const tasks = {
   encode: encodeImage,
+  inspectAudio,
   inspect: inspectImage,
   measure: (input: Parameters<typeof measureImage>[0], context) => measureImage(input, context.progress),
   cutOut: (input: Parameters<typeof cutOut>[0], context) => cutOut(input, context.progress),

@@ -16,6 +16,7 @@ import '../operations/remove-background/schema.ts';
 import '../search/schema.ts';
 import '../search/similar-schema.ts';
 import '../uploads/direct-schema.ts';
+import '../uploads/audio-schema.ts';
 import '../uploads/schema.ts';
 import { builder } from './builder.ts';
 import './job-result.ts';

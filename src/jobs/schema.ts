@@ -1,11 +1,11 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { resolveCursorConnection, type ResolveCursorConnectionArgs } from '@pothos/plugin-relay';
+import { resolveCursorConnection } from '@pothos/plugin-relay';
 import type { App } from '../app.ts';
 import { Image } from '../assets/schema.ts';
 import type { Job as JobRow, Prisma } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { builder, globalId, rowId, type Context } from '../graphql/builder.ts';
-import { checkPage, defaultPageSize, maxPageSize, parseCursor, printCursor } from '../keyset.ts';
+import { behindCursor, checkPage, defaultPageSize, maxPageSize, printCursor } from '../keyset.ts';
 import { OperationName } from '../operations/schema.ts';
 import type { JobOptions } from './start.ts';
 import { Job, JobStatus } from './types.ts';
@@ -34,24 +34,13 @@ export function jobsWhere(ownerId: string, filter: JobFilterInput | null | undef
   };
 }
 
-/** The newest first. A page continues behind the cursor's time and id, whether that row still exists or not. */
-function pageWhere({ after, before }: ResolveCursorConnectionArgs): Prisma.JobWhereInput {
-  const cursor = after ?? before;
-  if (!cursor) return {};
-  const { value, id } = parseCursor<string>(cursor, 'string');
-  const at = new Date(value);
-  return after
-    ? { createdAt: { lte: at }, OR: [{ createdAt: { lt: at } }, { id: { lt: id } }] }
-    : { createdAt: { gte: at }, OR: [{ createdAt: { gt: at } }, { id: { gt: id } }] };
-}
-
 async function jobPage(args: { first?: number | null; last?: number | null; after?: string | null; before?: string | null }, { app: { db } }: Context, where: Prisma.JobWhereInput, query: object) {
   checkPage(args);
   const connection = await resolveCursorConnection<Promise<JobRow[]>>(
     { args, defaultSize: defaultPageSize, maxSize: maxPageSize, toCursor: (job) => printCursor(job.createdAt.toISOString(), job.id) },
     (page) => {
       const direction = page.inverted ? 'asc' : 'desc';
-      return db.job.findMany({ ...query, where: { AND: [where, pageWhere(page)] }, orderBy: [{ createdAt: direction }, { id: direction }], take: page.limit });
+      return db.job.findMany({ ...query, where: { AND: [where, behindCursor(page)] }, orderBy: [{ createdAt: direction }, { id: direction }], take: page.limit });
     },
   );
   return { ...connection, countAll: () => db.job.count({ where }) };

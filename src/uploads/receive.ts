@@ -41,12 +41,13 @@ export interface Refusal {
 export type RefusedFile = { kind: 'refused'; index: number; filename: string } & Refusal;
 
 /** What became of one file of a request. One bad file never spoils the others. */
-export type UploadOutcome = ({ kind: 'stored'; index: number; filename: string } & Received) | RefusedFile;
+export type Outcome<Thing> = ({ kind: 'stored'; index: number; filename: string } & Thing) | RefusedFile;
+export type UploadOutcome = Outcome<Received>;
 
 /** Receives every file as `receive` does it, and makes an outcome out of each refusal. */
-export async function receiveEach(filenames: string[], receive: (index: number) => Promise<Received & { filename?: string }>): Promise<UploadOutcome[]> {
+export async function receiveEach<Thing extends object>(filenames: string[], receive: (index: number) => Promise<Thing & { filename?: string }>): Promise<Outcome<Thing>[]> {
   return Promise.all(
-    filenames.map(async (filename, index): Promise<UploadOutcome> => {
+    filenames.map(async (filename, index): Promise<Outcome<Thing>> => {
       try {
         return { kind: 'stored', index, filename, ...(await receive(index)) };
       } catch (error) {

@@ -150,7 +150,7 @@ builder.mutationField('deleteImages', (t) =>
   }),
 );
 
-const UploadLimits = builder.objectRef<object>('UploadLimits').implement({
+export const UploadLimits = builder.objectRef<object>('UploadLimits').implement({
   description: 'What an upload may be on this server.',
   fields: (t) => ({
     maxFiles: t.int({ description: 'Files in one request.', resolve: (_limits, _args, { app }) => app.config.UPLOAD_MAX_FILES }),

@@ -20,6 +20,7 @@ export const prices: Record<string, Price> = {
   'Mutation.createUploads': { each: 5 },
   'Mutation.completeUploads': { each: 20 },
   'Mutation.importImages': { each: 20 },
+  'Mutation.uploadAudio': { each: 20 },
   'Mutation.analyzeImages': { each: 20 },
   // Up to a hundred jobs with one filter.
   'Mutation.retryJobs': { once: 100 },
