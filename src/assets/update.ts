@@ -31,15 +31,17 @@ export async function updateImage({ db }: App, viewer: Viewer, id: string, words
   checkWords(words);
   const tags = words.tags === undefined ? undefined : cleanTags(words.tags ?? []);
   await db.$transaction(async (tx) => {
-    const { count } = await tx.asset.updateMany({
-      where: { id, ownerId: viewer.id, kind: 'IMAGE' },
+    const where = { id, ownerId: viewer.id, kind: 'IMAGE' } as const;
+    // Prisma counts nothing where nothing is set: tags are kept elsewhere.
+    if (!(await tx.asset.findFirst({ where, select: { id: true } }))) throw new UserError('NOT_FOUND', 'There is no image with this id');
+    await tx.asset.updateMany({
+      where,
       data: {
         title: words.title,
         altText: words.altText,
         metadata: words.metadata === null ? Prisma.DbNull : (words.metadata as Prisma.InputJsonValue | undefined),
       },
     });
-    if (count === 0) throw new UserError('NOT_FOUND', 'There is no image with this id');
     if (tags) {
       await tx.imageTag.deleteMany({ where: { assetId: id, source: 'user' } });
       await tx.imageTag.createMany({ data: tags.map((name) => ({ assetId: id, ownerId: viewer.id, name, source: 'user', confidence: 1 })) });

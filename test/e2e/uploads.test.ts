@@ -102,6 +102,9 @@ test('words that the viewer changes are found at once', async () => {
   await client.get('mutation ($id: ID!) { updateImage(id: $id, input: { title: "Lighthouse at dusk", tags: ["coast"] }) { title userTags } }', { id });
   expect((await client.get(search, { q: 'lighthouses' })).searchImages.edges).toMatchObject([{ node: { id, userTags: ['coast'] }, matchedBy: ['TITLE'] }]);
   expect((await client.get(search, { q: 'holiday' })).searchImages.totalCount).toBe(0);
+  // Tags alone, and nothing at all, are changes as well.
+  expect((await client.get('mutation ($id: ID!) { updateImage(id: $id, input: { tags: ["sea"] }) { title userTags } }', { id })).updateImage).toEqual({ title: 'Lighthouse at dusk', userTags: ['sea'] });
+  expect((await client.get('mutation ($id: ID!) { updateImage(id: $id, input: {}) { title userTags } }', { id })).updateImage).toEqual({ title: 'Lighthouse at dusk', userTags: ['sea'] });
 });
 
 test('a deleted image is gone with its bytes, its words and its jobs\' inputs', async () => {
