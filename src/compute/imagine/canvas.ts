@@ -61,7 +61,7 @@ export function mix(one: string, other: string, share: number): string {
 export function hills(canvas: Canvas, { y, rise, bumps }: { y: number; rise: number; bumps: number }): string {
   const step = canvas.width / bumps;
   const shift = canvas.random() * step;
-  const heightAt = Array.from({ length: bumps + 3 }, (_, i) => y - rise * (i % 2 === 0 ? canvas.between(0.55, 1) : canvas.between(0, 0.35)));
+  const heightAt = Array.from({ length: Math.ceil(bumps) + 3 }, (_, i) => y - rise * (i % 2 === 0 ? canvas.between(0.55, 1) : canvas.between(0, 0.35)));
   const points = heightAt.map((at, i) => [i * step - shift - step, at] as const);
   const curves = points.slice(1).map(([x, at], i) => {
     const [before, was] = points[i]!;

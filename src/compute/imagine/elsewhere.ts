@@ -60,13 +60,13 @@ export function space(canvas: Canvas, idea: Idea): string {
   const band = `rotate(${canvas.between(-35, 35).toFixed(0)} ${width / 2} ${height / 2})`;
   return `${canvas.band(0, height, `fill="${canvas.down('0 #05060f,.5 #0b0d22,1 #06060e')}"`)}
     <g transform="${band}"><ellipse cx="${width / 2}" cy="${height / 2}" rx="${width * 0.8}" ry="${height * 0.22}" fill="${canvas.glow(`0 ${mix(tint, '#ffffff', 0.35)} .55,.4 ${tint} .3,1 ${tint} 0`)}"/></g>
-    <g transform="${band}" opacity=".9">${[[tint, -0.1], [other, -0.25], [mix(tint, '#ffffff', 0.6), -0.5], ['#05060f', 0.05]].map(([color, density], i) => `<rect x="${-width * 0.4}" y="${height * (0.1 + i * 0.05)}" width="${width * 1.8}" height="${height * (0.8 - i * 0.1)}" filter="${canvas.clouds('.0035 .006', color as string, density as number)}" opacity="${[0.75, 0.6, 0.55, 0.8][i]}"/>`).join('')}</g>
+    <g transform="${band}" opacity=".9">${[[tint, -0.15], [other, -0.3], [mix(tint, '#ffffff', 0.6), -0.5], ['#05060f', 0]].map(([color, density], i) => `<rect x="${-width * 0.4}" y="${-height * 0.5}" width="${width * 1.8}" height="${height * 2}" filter="${canvas.clouds('.0035 .006', color as string, density as number)}" opacity="${[0.75, 0.6, 0.55, 0.8][i]}"/>`).join('')}</g>
     ${many(420, () => star(1.1))}${many(26, () => star(2.6))}${many(5, () => { const [x, y, r] = [canvas.random() * width, canvas.random() * height, canvas.between(10, 24)]; return `<circle cx="${x.toFixed(0)}" cy="${y.toFixed(0)}" r="${r.toFixed(0)}" fill="${canvas.glow('0 #fff .95,.15 #dfe8ff .5,1 #dfe8ff 0')}"/><path d="M${x} ${y - r * 1.6}V${y + r * 1.6}M${x - r * 1.6} ${y}H${x + r * 1.6}" stroke="#fff" stroke-width="1" opacity=".5"/>`; })}
-    ${many(planets, (i) => planet(canvas, width * ((i + canvas.between(0.3, 0.7)) / planets), height * canvas.between(0.3, 0.7), Math.min(width, height) * canvas.between(0.1, 0.22) / Math.sqrt(planets), i === 0 && wish?.color ? wish.color : canvas.pick(['#c9825a', '#d8b98a', '#5d8fc4', '#8f6fb0', '#b0503c'])))}`;
+    ${many(planets, (i) => planet(canvas, width * ((i + canvas.between(0.3, 0.7)) / planets), height * canvas.between(0.3, 0.7), Math.min(width, height) * canvas.between(0.1, 0.22) / Math.sqrt(planets), wish?.name === 'saturn', i === 0 && wish?.color ? wish.color : canvas.pick(['#c9825a', '#d8b98a', '#5d8fc4', '#8f6fb0', '#b0503c'])))}`;
 }
 
-function planet(canvas: Canvas, x: number, y: number, radius: number, color: string): string {
-  const hasRing = canvas.random() < 0.55;
+function planet(canvas: Canvas, x: number, y: number, radius: number, isSaturn: boolean, color: string): string {
+  const hasRing = isSaturn || canvas.random() < 0.4;
   const tilt = `rotate(${canvas.between(-25, 25).toFixed(0)})`;
   const ring = (half: string) => hasRing ? `<g transform="${tilt}"><path d="M${-radius * 1.9} 0A${radius * 1.9} ${radius * 0.42} 0 0 ${half} ${radius * 1.9} 0" fill="none" stroke="${mix(color, '#fff2d8', 0.5)}" stroke-width="${radius * 0.2}" opacity=".75"/><path d="M${-radius * 1.5} 0A${radius * 1.5} ${radius * 0.32} 0 0 ${half} ${radius * 1.5} 0" fill="none" stroke="${mix(color, '#3b2c1c', 0.3)}" stroke-width="${radius * 0.09}" opacity=".7"/></g>` : '';
   const clip = `p${canvas.random().toString(36).slice(2, 9)}`;

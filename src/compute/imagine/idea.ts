@@ -19,6 +19,8 @@ export type Thing = 'boat' | 'balloon' | 'house' | 'lighthouse' | 'tree' | 'flow
 
 export interface Wish {
   thing: Thing;
+  /** The word for it. */
+  name: string;
   color: string | null;
   count: number;
 }
@@ -86,13 +88,13 @@ export function readPrompt(prompt: string, negativePrompt: string | null, random
   const found = new Map<Thing, Wish>();
   let color: string | null = null;
   let tint: string | null = null;
-  let count = 1;
+  let count: number | null = null;
   for (const { word, isPlural } of words) {
     const thing = keyOf(things, word);
     const natural = naturalColors[word] ?? null;
     if (thing && !found.has(thing)) {
-      found.set(thing, { thing, color: color ?? natural, count: Math.max(count, isPlural ? 3 : 1, thing === 'flower' ? 5 : 1) });
-      [color, count] = [null, 1];
+      found.set(thing, { thing, name: word, color: color ?? natural, count: count ?? (isPlural ? 3 : 1) });
+      [color, count] = [null, null];
     } else if (colors[word]) [color, tint] = [colors[word], tint ?? colors[word]];
     count = numbers[word] ?? count;
   }
@@ -100,7 +102,8 @@ export function readPrompt(prompt: string, negativePrompt: string | null, random
   if (wanted.some((wish) => wish.color === tint)) tint = color;
   const first = <Key extends string>(table: Record<Key, string>) => words.map(({ word }) => keyOf(table, word)).find((key) => key !== undefined);
   const has = (list: string) => words.some(({ word }) => isIn(list, word));
-  const light = first(lights) ?? (['day', 'day', 'dawn', 'sunset'] as const)[Math.floor(random() * 4)]!;
+  // Rain at night is night first.
+  const light = (Object.keys(lights) as Light[]).find((key) => has(lights[key])) ?? (['day', 'day', 'dawn', 'sunset'] as const)[Math.floor(random() * 4)]!;
   return {
     place: quoted && !first(places) ? 'poster' : placeOf(first(places), wanted, random),
     light,

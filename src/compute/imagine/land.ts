@@ -31,7 +31,7 @@ export function meadow(canvas: Canvas, idea: Idea, mood: Mood): string {
   const amount = wild ? Math.round(width / 9) : idea.season === 'spring' || idea.season === 'summer' ? Math.round(width / 40) : 0;
   const blossoms = Array.from({ length: amount }, () => canvas.random() ** 0.7)
     .sort((one, other) => one - other)
-    .map((near) => flower(canvas, mood, { x: canvas.between(-0.02, 1.02) * width, y: height * (0.74 + 0.34 * near), size: height * (0.04 + (wild ? 0.3 : 0.14) * near ** 2) }, wild?.color ? mix(wild.color, canvas.pick(['#ffffff', '#000000']), canvas.random() * 0.18) : canvas.pick(petals)));
+    .map((near) => flower(canvas, mood, { x: canvas.between(-0.02, 1.02) * width, y: height * (0.74 + 0.34 * near), size: height * (0.04 + (wild ? 0.3 : 0.14) * near ** 2) }, wild?.color ? mix(wild.color, canvas.pick(['#ffffff', '#000000']), canvas.random() * 0.18) : canvas.pick(petals), wild?.name));
   return `${sky.svg}${ground}<g opacity=".4">${canvas.band(height * 0.72, height * 0.28, `filter="${blades}"`)}</g>
     ${oak ? tree(canvas, mood, { x: width * canvas.between(0.28, 0.72), y: height * 0.86, size: height * 0.56 }, oak.color ?? leaves[idea.season][0]!) : ''}
     ${wish('car') ? car(canvas, mood, { x: width * 0.5, y: height * 0.88, size: height * 0.16 }, wish('car')!.color ?? undefined) : ''}${blossoms.join('')}${balloons(canvas, idea, mood, horizon)}
@@ -40,7 +40,7 @@ export function meadow(canvas: Canvas, idea: Idea, mood: Mood): string {
 
 export function forest(canvas: Canvas, idea: Idea, mood: Mood): string {
   const { width, height } = canvas;
-  const base = { summer: '#1d4a36', spring: '#3c6b3a', autumn: '#8a4a22', winter: '#50696c' }[idea.season];
+  const base = { summer: '#1d4a36', spring: '#3c6b3a', autumn: '#a8521c', winter: '#50696c' }[idea.season];
   const ground = idea.season === 'winter' ? '#e6edf2' : mix(base, '#7c7a3a', 0.4);
   const sky = paintSky(canvas, { ...idea, light: idea.light === 'day' ? 'dawn' : idea.light }, mood, height * 0.6);
   const pale = mix(mood.haze, '#fff8dc', mood.light === 'night' ? 0 : 0.25);
@@ -63,7 +63,7 @@ export function forest(canvas: Canvas, idea: Idea, mood: Mood): string {
 export function desert(canvas: Canvas, idea: Idea, mood: Mood): string {
   const { width, height } = canvas;
   const horizon = height * canvas.between(0.46, 0.56);
-  const sky = paintSky(canvas, idea, { ...mood, cloudiness: mood.cloudiness - 0.2 }, horizon);
+  const sky = paintSky(canvas, idea, { ...mood, cloudiness: mood.cloudiness - 0.2 }, horizon + height * 0.08);
   const layers = 4;
   const dunes = many(layers, (i) => {
     const near = i / (layers - 1);

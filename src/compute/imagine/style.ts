@@ -22,6 +22,6 @@ async function painting(drawn: Sharp): Promise<Sharp> {
 async function sketch(drawn: Sharp): Promise<Sharp> {
   const grey = await drawn.greyscale().png().toBuffer();
   const blurred = await sharp(grey).negate({ alpha: false }).blur(9).png().toBuffer();
-  const lines = await sharp(grey).composite([{ input: blurred, blend: 'colour-dodge' }]).removeAlpha().greyscale().linear(1.25, -62).png().toBuffer();
+  const lines = await sharp(grey).composite([{ input: blurred, blend: 'colour-dodge' }]).removeAlpha().greyscale().linear(1.7, -172).png().toBuffer();
   return sharp(lines).tint('#f2ead8');
 }

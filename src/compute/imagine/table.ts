@@ -25,13 +25,14 @@ export function table(canvas: Canvas, idea: Idea): string {
     ${pieces.map(({ x, y, wish }) => `<g transform="translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${(unit / 100).toFixed(3)})">${shadow(canvas)}${piece(canvas, wish)}</g>`).join('')}`;
 }
 
-const kinds = new Set(['mug', 'fruit', 'vase', 'bottle', 'flower']);
+const kinds = new Set(['mug', 'fruit', 'bottle']);
 
 /** What was wished for, or a still life; each in its number, at most seven. */
 function placed(wishes: Wish[], canvas: Canvas): Wish[] {
-  const known = wishes.filter(({ thing }) => kinds.has(thing)).map((wish) => (wish.thing === 'flower' ? { ...wish, thing: 'vase' as const, count: 1 } : wish));
-  const unique = known.filter(({ thing }, i) => thing !== 'vase' || known.findIndex((other) => other.thing === 'vase') === i);
-  const list: Wish[] = unique.length > 0 ? unique : canvas.pick([['bottle', 'fruit', 'mug'], ['vase', 'fruit'], ['mug', 'fruit']] as const).map((thing) => ({ thing, color: null, count: thing === 'fruit' ? 3 : 1 }));
+  // Flowers stand in a vase, and a vase has flowers: together they are one thing, in the flowers' colour.
+  const bunch = wishes.find(({ thing }) => thing === 'flower') ?? wishes.find(({ thing }) => thing === 'vase');
+  const known = [...wishes.filter(({ thing }) => kinds.has(thing)), ...(bunch ? [{ ...bunch, thing: 'vase' as const, count: 1 }] : [])];
+  const list: Wish[] = known.length > 0 ? known : canvas.pick([['bottle', 'fruit', 'mug'], ['vase', 'fruit'], ['mug', 'fruit']] as const).map((thing) => ({ thing, name: thing, color: null, count: thing === 'fruit' ? 3 : 1 }));
   return list.flatMap((wish) => Array.from({ length: wish.count }, () => wish)).slice(0, 7);
 }
 
@@ -40,10 +41,10 @@ const shadow = (canvas: Canvas) => `<ellipse cx="26" cy="1" rx="52" ry="8" fill=
 /** Dark at the sides, bright left of the middle: a round body. */
 const round = (canvas: Canvas, color: string) => canvas.across(`0 ${mix(color, '#000000', 0.28)},.26 ${mix(color, '#ffffff', 0.5)},.45 ${color},1 ${mix(color, '#08060c', 0.62)}`);
 
-function piece(canvas: Canvas, { thing, color }: Wish): string {
+function piece(canvas: Canvas, { thing, name, color }: Wish): string {
   if (thing === 'mug') return mug(canvas, color ?? canvas.pick(['#f4f3ef', '#2f6fc4', '#e8b23a', '#c8503c', '#4c8c7a']));
   if (thing === 'bottle') return bottle(canvas, color ?? canvas.pick(['#24503a', '#5a2a20', '#2f4a6a']));
-  if (thing === 'vase') return vase(canvas, canvas.pick(['#e9e4d8', '#3a6a88', '#c9784c', '#5c5a66']), color);
+  if (thing === 'vase') return vase(canvas, canvas.pick(['#e9e4d8', '#3a6a88', '#c9784c', '#5c5a66']), color, name);
   return fruit(canvas, color ?? canvas.pick(['#c8342c', '#f08a24', '#f3d13c', '#8cb43c', '#6a3468']));
 }
 
@@ -54,7 +55,7 @@ const mug = (canvas: Canvas, color: string) => `<path d="M24-44Q48-46 46-26Q44-6
 const bottle = (canvas: Canvas, color: string) => `<path d="M-6-112H6V-84Q6-76 13-68Q18-62 18-52V-4Q18 2 11 2H-11Q-18 2-18-4V-52Q-18-62-13-68Q-6-76-6-84Z" fill="${round(canvas, color)}" opacity=".96"/><rect x="-7.5" y="-116" width="15" height="9" rx="2" fill="#3a2a1c"/>
   <rect x="-18" y="-46" width="36" height="28" fill="${canvas.across('0 #cfc4a6,.3 #fbf5e2,1 #8c8264')}"/><path d="M-12-38H12M-9-32H9M-12-26H8" stroke="#7a6c4a" stroke-width="2"/><path d="M-12-64Q-14-58-13.500-10" fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round" opacity=".5"/>`;
 
-const vase = (canvas: Canvas, color: string, petals: string | null) => `${many(9, (i) => flower(canvas, indoors, { x: (i - 4) * 4.5, y: -48, size: canvas.between(46, 66) * (1 - Math.abs(i - 4) * 0.04) }, petals ?? canvas.pick(['#e8506a', '#f7b731', '#f4f0ff', '#c04fd0', '#ff7f5c'])).replace(/rotate\(-?\d+/, `rotate(${(i - 4) * 11}`))}
+const vase = (canvas: Canvas, color: string, petals: string | null, name: string) => `${many(9, (i) => flower(canvas, indoors, { x: (i - 4) * 4.5, y: -48, size: canvas.between(46, 66) * (1 - Math.abs(i - 4) * 0.04) }, petals ?? canvas.pick(['#e8506a', '#f7b731', '#f4f0ff', '#c04fd0', '#ff7f5c']), name).replace(/rotate\(-?\d+/, `rotate(${(i - 4) * 11}`))}
   <path d="M-12-60H12Q9-50 18-38Q28-26 22-10Q18 2 8 2H-8Q-18 2-22-10Q-28-26-18-38Q-9-50-12-60Z" fill="${round(canvas, color)}"/><ellipse cy="-60" rx="12" ry="2.600" fill="${mix(color, '#000000', 0.45)}"/>`;
 
 function fruit(canvas: Canvas, color: string): string {

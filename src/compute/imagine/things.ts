@@ -51,20 +51,22 @@ export function lighthouse(canvas: Canvas, mood: Mood, place: Place, color = '#c
 /** A leafy tree: a cloud of leaves, dark below and bright above. */
 export function tree(canvas: Canvas, mood: Mood, place: Place, color: string, distance = 0): string {
   const leaf = (x: number, y: number, radius: number, shade: number) => `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${radius.toFixed(1)}" fill="${lit(mood, mix(color, shade < 0 ? '#10200e' : '#f2e890', Math.abs(shade)), distance)}"/>`;
-  const leaves = many(46, (i) => {
+  // What is large is looked at closely.
+  const count = place.size > 200 ? 190 : 46;
+  const leaves = many(count, (i) => {
     const angle = canvas.random() * Math.PI * 2;
     const reach = Math.sqrt(canvas.random());
     const [x, y] = [Math.cos(angle) * reach * 27, -62 + Math.sin(angle) * reach * 27];
-    return leaf(x, y, canvas.between(5, 10) * (1 - i / 90), ((x - y - 62) / 60) * 0.34 - 0.3 + (i / 46) * 0.32);
+    return leaf(x, y, canvas.between(5, 10) * (1 - i / (2 * count)) * Math.sqrt(Math.sqrt(46 / count)), ((x - y - 62) / 60) * 0.34 - 0.3 + (i / count) * 0.32);
   });
-  return at(place, 100, `<ellipse cx="-6" cy="0" rx="30" ry="4" fill="#000" opacity=".2"/><path d="M-3.5 0Q-2-24-3-44L-14-60M3.5 0Q2-24 3-44L16-62M0-40V-66" fill="${lit(mood, '#4b3624', distance)}" stroke="${lit(mood, '#4b3624', distance)}" stroke-width="3"/>${leaves}`);
+  return at(place, 100, `<ellipse cx="-6" cy="0" rx="30" ry="4" fill="#000" opacity=".2"/><path d="M-5 0Q-2-24-2.500-40L-15-60L-12-62L0-46L1-66H3L3-46L16-62L18-60L4-40Q3-24 6 0Q0-2-5 0Z" fill="${lit(mood, '#4b3624', distance)}"/>${leaves}`);
 }
 
-export function flower(canvas: Canvas, mood: Mood, place: Place, color: string): string {
+export function flower(canvas: Canvas, mood: Mood, place: Place, color: string, name = ''): string {
   const petal = lit(mood, color);
   const lean = canvas.between(-10, 10).toFixed(0);
   const stem = `<path d="M-1.4-78Q3-40 0 0H3Q6-40 1.4-78Z" fill="${lit(mood, '#3f7d2c')}"/><path d="M2-8Q-20-24-18-50Q-4-34 3-10ZM2-4Q18-20 18-40Q6-28 1-8Z" fill="${lit(mood, '#558f38')}"/>`;
-  const isTulip = canvas.random() < 0.5;
+  const isTulip = name === 'tulip' || (name !== 'daisy' && name !== 'sunflower' && canvas.random() < 0.5);
   const head = isTulip
     ? `<path d="M-14-92Q-17-68 0-66Q17-68 14-92Q8-86 6-82Q4-96 0-100Q-4-96-6-82Q-8-86-14-92Z" fill="${petal}"/><path d="M0-66Q17-68 14-92Q8-86 6-80Q6-70 0-66Z" fill="#000" opacity=".16"/>`
     : `${many(9, (i) => `<ellipse cx="0" cy="-13" rx="5" ry="11" transform="translate(0 -84) rotate(${i * 40})" fill="${i % 2 ? petal : mix(petal, '#ffffff', 0.16)}"/>`)}<circle cy="-84" r="6.5" fill="${lit(mood, '#e9b52c')}"/><circle cx="1.5" cy="-83" r="4" fill="${lit(mood, '#a8741c')}" opacity=".55"/>`;
