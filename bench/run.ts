@@ -12,6 +12,7 @@ const figures: Record<string, () => Promise<{ figure: Figure }>> = {
   analysis: () => import('./analysis.ts'),
   memory: () => import('./memory.ts'),
   list: () => import('./list.ts'),
+  renditions: () => import('./renditions.ts'),
   similar: () => import('./similar.ts'),
   cache: () => import('./cache.ts'),
   jobs: () => import('./jobs.ts'),

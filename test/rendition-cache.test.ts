@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { openRenditionCache, type RenditionCache } from '../src/assets/rendition-cache.ts';
 import { createLog } from '../src/log.ts';
 import { until } from './until.ts';
@@ -101,4 +101,33 @@ test('what a crash left half-made goes, and what somebody is making now stays', 
   await utimes(old, ago(61), ago(61));
   await openCache();
   expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
+});
+
+test('what is read often needs no file, and its use still counts', async () => {
+  const cache = await openCache(1e6);
+  await keep(cache, 'aa.one.jpg');
+  await cache.find('aa.one.jpg');
+  await rm(pathOf('aa.one.jpg'));
+  expect(await textOf(await (await cache.find('aa.one.jpg'))!.read({ start: 0, end: 2 }))).toBe('xxx');
+
+  await keep(cache, 'aa.two.jpg');
+  await cache.find('aa.two.jpg');
+  await utimes(pathOf('aa.two.jpg'), ago(100), ago(100));
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 61_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  await cache.find('aa.one.jpg');
+  await cache.find('aa.two.jpg');
+  expect((await stat(pathOf('aa.two.jpg'))).mtimeMs).toBeGreaterThan(Date.now() - 10_000);
+});
+
+test('memory holds 16 MB of them, those that were used last', async () => {
+  const cache = await openCache(1e9);
+  const names = Array.from({ length: 161 }, (_, index) => `aa.${index}.jpg`);
+  for (const name of names) {
+    await keep(cache, name, 100_000);
+    await cache.find(name);
+  }
+  await rm(join(folder, 'aa'), { recursive: true });
+  const found = await Promise.all(names.map((name) => cache.find(name)));
+  expect(found.map((file) => file !== null)).toEqual([false, ...Array.from({ length: 160 }, () => true)]);
 });

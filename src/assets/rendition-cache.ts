@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Log } from '../log.ts';
@@ -14,6 +14,8 @@ const keptShare = 0.8;
 const newShare = 0.1;
 /** Most are smaller, and a stream costs more than their bytes. */
 const readAtOnceBytes = 128_000;
+/** So much of those that were read last stays in memory: to open, read and close a file costs as much as all the rest of an answer. */
+const memoryBytes = 16_000_000;
 
 /**
  * Renditions as files of this machine. Not in the object storage: there each hit would cost a call to it and a way through this
@@ -58,6 +60,7 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
   await mkdir(work, { recursive: true, mode: 0o700 });
   const shardOf = (name: string) => join(folder, name.slice(0, 2));
   const pathOf = (name: string) => join(shardOf(name), name);
+  const memory = createMemory(memoryBytes);
   let newBytes = 0;
   let tidying: Promise<void> | null = null;
 
@@ -94,16 +97,26 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
   return {
     work,
     async find(name) {
+      const now = Date.now();
+      const remembered = memory.find(name);
+      if (remembered) {
+        if (now - remembered.notedAtMs > useGrainMs) {
+          remembered.notedAtMs = now;
+          // Its file may have gone to make room; then the use keeps it here alone.
+          await utimes(pathOf(name), now / 1000, now / 1000).catch(absent);
+        }
+        return whole(remembered.bytes);
+      }
       await using file = (await open(pathOf(name)).catch(absent)) ?? null;
       if (!file) return null;
       const { size: byteSize, mtimeMs } = await file.stat();
       // A power cut leaves an empty file of what was not on the disk yet.
       if (byteSize === 0) return null;
-      const now = new Date();
-      if (now.getTime() - mtimeMs > useGrainMs) await file.utimes(now, now);
+      if (now - mtimeMs > useGrainMs) await file.utimes(now / 1000, now / 1000);
       if (byteSize > readAtOnceBytes) return { byteSize, read: async (range) => (await open(pathOf(name))).createReadStream(range) };
       const { buffer: bytes } = await file.read(Buffer.allocUnsafe(byteSize), 0, byteSize, 0);
-      return { byteSize, read: async (range) => (range ? bytes.subarray(range.start, range.end + 1) : bytes) };
+      memory.keep(name, { bytes, notedAtMs: now });
+      return whole(bytes);
     },
     async keep(name, make) {
       const path = join(work, randomUUID());
@@ -122,6 +135,39 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
     async close() {
       clearInterval(timer);
       await tidying?.catch(() => undefined);
+    },
+  };
+}
+
+const whole = (bytes: Buffer): KeptFile => ({ byteSize: bytes.length, read: async (range) => (range ? bytes.subarray(range.start, range.end + 1) : bytes) });
+
+interface Remembered {
+  bytes: Buffer;
+  /** When its use was noted at its file. */
+  notedAtMs: number;
+}
+
+/** The bytes that were used last; those used longest ago make room. A name is never given to other bytes, so nothing in here is ever wrong. */
+function createMemory(maxBytes: number) {
+  const entries = new Map<string, Remembered>();
+  let total = 0;
+  return {
+    find(name: string): Remembered | undefined {
+      const found = entries.get(name);
+      if (!found) return undefined;
+      entries.delete(name);
+      entries.set(name, found);
+      return found;
+    },
+    keep(name: string, remembered: Remembered): void {
+      total += remembered.bytes.length - (entries.get(name)?.bytes.length ?? 0);
+      entries.delete(name);
+      entries.set(name, remembered);
+      for (const [oldest, { bytes }] of entries) {
+        if (total <= maxBytes) return;
+        entries.delete(oldest);
+        total -= bytes.length;
+      }
     },
   };
 }
