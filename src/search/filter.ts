@@ -1,6 +1,6 @@
 import { parseColor } from '../compute/parse-color.ts';
 import { colorTolerance } from '../compute/palette.ts';
-import { Prisma } from '../database/generated/client.ts';
+import { Prisma, type Visibility } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 
 export interface Range<Value> {
@@ -21,6 +21,7 @@ export interface ImageFilter {
   createdAt?: Range<Date> | null;
   takenAt?: Range<Date> | null;
   analyzed?: boolean | null;
+  visibility?: Visibility | null;
 }
 
 /** A colour in OKLab and the share of a picture that must be near it. */
@@ -75,6 +76,7 @@ export function imageConditions(ownerId: string, filter: ImageFilter): Prisma.Sq
     ...(filter.anyTags?.length ? [hasTag(filter.anyTags)] : []),
     ...(filter.orientation?.length ? [Prisma.sql`(${Prisma.join(filter.orientation.map((name) => orientations[name]), ' or ')})`] : []),
     ...(filter.format?.length ? [Prisma.sql`asset.format in (${Prisma.join([...filter.format])})`] : []),
+    ...(filter.visibility ? [Prisma.sql`asset.visibility = ${filter.visibility}::visibility`] : []),
     ...range(Prisma.sql`asset.width`, Prisma.sql`::int`, filter.width),
     ...range(Prisma.sql`asset.height`, Prisma.sql`::int`, filter.height),
     ...range(Prisma.sql`asset.byte_size`, Prisma.sql`::int`, filter.byteSize),

@@ -1,4 +1,4 @@
-import { ImageFormatEnum, Orientation } from '../assets/schema.ts';
+import { ImageFormatEnum, Orientation, VisibilityEnum } from '../assets/schema.ts';
 import { builder } from '../graphql/builder.ts';
 
 const ColorFilter = builder.inputType('ColorFilter', {
@@ -32,6 +32,7 @@ export const ImageFilterInput = builder.inputType('ImageFilter', {
     byteSize: t.field({ type: IntRange }),
     createdAt: t.field({ type: DateRange, description: 'When it was uploaded.' }),
     takenAt: t.field({ type: DateRange, description: 'When the camera says it was taken. Pictures that do not say are left out.' }),
+    visibility: t.field({ type: VisibilityEnum, description: 'Whether it is public.' }),
     analyzed: t.boolean({ description: 'Whether there is an analysis.' }),
   }),
 });

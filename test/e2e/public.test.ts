@@ -107,6 +107,9 @@ describe.skipIf(inject('postgresUrl') === null)('with several API processes', ()
     const { id } = await store(client, 'a.jpg', { visibility: 'PUBLIC' });
     const { publicUrl } = (await client.get(read, { id })).image;
     const elsewhere = publicUrl.replace(darkroom.url, other.url);
+    for (const [visibility, count] of [['PUBLIC', 1], ['PRIVATE', 0]]) {
+      expect((await client.get('query ($filter: ImageFilter) { images(filter: $filter) { nodes { id } } }', { filter: { visibility } })).images.nodes).toHaveLength(count as number);
+    }
     for (const [visibility, status] of [['PRIVATE', 404], ['PUBLIC', 200]] as const) {
       expect((await fetch(elsewhere)).status).toBe(status === 200 ? 404 : 200);
       await client.get(setVisibility, { ids: [id], visibility });

@@ -59,6 +59,13 @@ describe.skipIf(inject('settings').REDIS_URL !== undefined || inject('postgresUr
     const rendition = await fetch(image.rendition.url);
     expect(rendition.headers.get('content-type')).toMatch(/^image\//);
 
+    // What this server sends itself comes from the store as well.
+    const published = await client.get('mutation ($ids: [ID!]!) { setVisibility(ids: $ids, visibility: PUBLIC) { assets { publicUrl } } }', { ids: [id] });
+    expect(Buffer.from(await (await fetch(published.setVisibility.assets[0].publicUrl)).arrayBuffer()).equals(bytes)).toBe(true);
+    const { archive } = await client.get('query ($ids: [ID!]!) { archive(ids: $ids) { url } }', { ids: [id] });
+    const zip = Buffer.from(await (await fetch(archive.url)).arrayBuffer());
+    expect([zip.includes('red car.jpg'), zip.includes(bytes)]).toEqual([true, true]);
+
     expect(await listed()).toHaveLength(1);
     await client.get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [id] });
     expect(await listed()).toEqual([]);
