@@ -20,14 +20,19 @@ export async function completeUploads(app: App, viewer: Viewer, ids: (string | n
   return receiveEach(uploads.map((upload) => upload?.filename ?? ''), (index) => {
     const upload = uploads[index];
     if (!upload) throw new UserError('NOT_FOUND', 'There is no upload with this id', { hint: 'Open one with createUploads; it is known for a week after it has expired' });
-    return slot(() => complete(app, viewer, upload, facts));
+    if (upload.status !== 'OPEN') return outcomeOf(app, upload);
+    return slot(() =>
+      complete(app, viewer, upload, facts).catch(async (error: unknown) => {
+        // The same call at the same time was faster, and has taken the bytes away: its outcome is the outcome.
+        const now = await app.db.upload.findUnique({ where: { id: upload.id } });
+        if (!now || now.status === 'OPEN') throw error;
+        return outcomeOf(app, now);
+      }));
   });
 }
 
 async function complete(app: App, viewer: Viewer, upload: Upload, facts: UploadFacts): Promise<Received> {
   const { db, storage } = app;
-  if (upload.status === 'COMPLETED') return findCompleted(app, upload);
-  if (upload.refusal) throw asError(upload.refusal as unknown as Refusal);
   if (upload.expiresAt <= new Date()) throw new UserError('UPLOAD_EXPIRED', `The upload expired at ${upload.expiresAt.toISOString()}`, { hint: 'Open a new one with createUploads' });
 
   const arrived = await findArrived(storage, upload.id);
@@ -55,7 +60,9 @@ async function complete(app: App, viewer: Viewer, upload: Upload, facts: UploadF
   }
 }
 
-async function findCompleted({ db }: App, { assetId }: Upload): Promise<Received> {
+/** What became of an upload that is no longer open. */
+async function outcomeOf({ db }: App, { refusal, assetId }: Upload): Promise<Received> {
+  if (refusal) throw asError(refusal as unknown as Refusal);
   const image = assetId && (await db.asset.findUnique({ where: { id: assetId } }));
   if (!image) throw new UserError('NOT_FOUND', 'The image that this upload became was deleted since');
   return { image, alreadyStored: true };
