@@ -4,6 +4,9 @@ export const isForeignKeyViolation = (error: unknown): boolean => faultOf(error)
 
 function faultOf(error: unknown): unknown {
   if (!(error instanceof Error)) return undefined;
-  if ('code' in error) return error.code;
-  return error.name === 'DriverAdapterError' ? (error.cause as { kind?: unknown }).kind : undefined;
+  // Of hand-written SQL the client says only that it failed (P2010); what the driver said is beside it.
+  const fault: unknown = 'meta' in error && 'code' in error && error.code === 'P2010' ? (error.meta as { driverAdapterError?: unknown } | undefined)?.driverAdapterError : error;
+  if (!(fault instanceof Error)) return undefined;
+  if ('code' in fault) return fault.code;
+  return fault.name === 'DriverAdapterError' ? (fault.cause as { kind?: unknown }).kind : undefined;
 }
