@@ -11,6 +11,8 @@ const UNIT = 20;
 const SURE = 1e7;
 /** Where saliency encloses what looks like the background by this much, colour decides: the ground seen between spokes is shut off from the border too. */
 const DOUBT = -2;
+/** The most that saliency adds to what colour says, for or against: less than a colour that only one side has. */
+const SALIENCE = 4;
 
 export interface Segmentation {
   /** 1 for the pixels of the subject. */
@@ -26,7 +28,7 @@ export interface Segmentation {
 export function segment(lab: LabPlanes, salient: Plane): Segmentation {
   const { width, height } = salient;
   const [L, a, b] = [lab[0].data, lab[1].data, lab[2].data];
-  const { mask: guess, sure } = seed(salient);
+  const { mask: guess, sure, leaning } = seed(salient);
   let mask = guess;
   const links = linkNeighbours(lab, UNIT);
   const terminals = new Int32Array(mask.length);
@@ -37,26 +39,28 @@ export function segment(lab: LabPlanes, salient: Plane): Segmentation {
     for (let i = 0; i < mask.length; i++) {
       const likelier = (evidence[i] = outside.cost(L[i]!, a[i]!, b[i]!) - inside.cost(L[i]!, a[i]!, b[i]!));
       const isSure = sure[i] === -1 || (sure[i] === 1 && (round === 0 || likelier > DOUBT));
-      terminals[i] = isSure ? sure[i]! * SURE : Math.round(UNIT * likelier);
+      terminals[i] = isSure ? sure[i]! * SURE : Math.round(UNIT * (likelier + SALIENCE * leaning[i]!));
     }
     mask = cutGrid(width, height, terminals, links);
   }
   return { mask: { width, height, data: Float32Array.from(mask) }, evidence };
 }
 
-/** The first guess, and the pixels that are beyond doubt: 1 of the subject, -1 of the background, 0 to be decided. */
-function seed({ width, height, data }: Plane): { mask: Uint8Array; sure: Int8Array } {
+/** The first guess; the pixels that are beyond doubt: 1 of the subject, -1 of the background, 0 to be decided; and to which side each leans, -1 to 1. */
+function seed({ width, height, data }: Plane): { mask: Uint8Array; sure: Int8Array; leaning: Float32Array } {
   const { threshold } = otsu(data);
   const mask = new Uint8Array(data.length);
   const sure = new Int8Array(data.length);
+  const leaning = new Float32Array(data.length);
   for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++, i++) {
     const value = data[i]!;
     const onFrame = x < 2 || y < 2 || x >= width - 2 || y >= height - 2;
-    if (value > threshold + 0.7 * (1 - threshold)) sure[i] = 1;
-    else if (onFrame || value < 0.35 * threshold) sure[i] = -1;
-    mask[i] = sure[i] === 1 || (sure[i] === 0 && value > threshold) ? 1 : 0;
+    leaning[i] = (value - threshold) / (value > threshold ? 1 - threshold : threshold);
+    if (leaning[i]! > 0.7) sure[i] = 1;
+    else if (leaning[i]! < -0.65 || (onFrame && value <= threshold)) sure[i] = -1;
+    mask[i] = value > threshold ? 1 : 0;
   }
-  return { mask, sure };
+  return { mask, sure, leaning };
 }
 
 function indicesOf(mask: Uint8Array, value: number): Uint32Array {
