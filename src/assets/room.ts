@@ -26,7 +26,15 @@ export async function mustHaveRoom(db: PrismaClient | Prisma.TransactionClient, 
   });
 }
 
-/** The same before the row is written, one upload of a viewer after the other: however many come at once, none gets past the limit. */
+/** Refuses work that makes more files for a viewer who is full. What is under way meanwhile is not stopped: it may end above the limit. */
+export async function mustNotBeFull(db: PrismaClient, { limit, viewer }: Omit<Wanted, 'byteSize'>): Promise<void> {
+  if (limit === null) return;
+  const stored = await storedBytes(db, viewer);
+  if (stored < limit) return;
+  throw new UserError('QUOTA_EXCEEDED', `Expected files of less than ${megabytes(limit)} together before work that makes more but there are ${megabytes(stored)}`, { hint: 'Delete images that are not needed any more' });
+}
+
+/** The same as `mustHaveRoom` before the row is written, one upload of a viewer after the other: however many come at once, none gets past the limit. */
 export async function holdRoom(tx: Prisma.TransactionClient, wanted: Wanted): Promise<void> {
   if (wanted.limit === null) return;
   // A statement of its own: the sum must see what was written while this one waited.

@@ -2,20 +2,27 @@ import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
 
 /** What one operation may do before it runs: `extensions` go into its answer, and `end` is called when it is over. */
-export type Charge<Context> = (context: Context, operation: ExecutionArgs & { isSubscription: boolean }) => Promise<{
+export type Charge<Context> = (context: Context, operation: ExecutionArgs & { isSubscription: boolean }) => Charged | Promise<Charged>;
+
+interface Charged {
   refusal: GraphQLError | null;
   extensions: Record<string, unknown>;
   end?: () => void;
-}>;
+}
 
 /** Here and not among the validation rules: what they say of a document is kept for all variables it ever comes with. */
 export function useCharge<Context>(charge: Charge<Context>): Plugin {
   return {
     onExecute({ executeFn, setExecuteFn }) {
-      setExecuteFn(async (args: ExecutionArgs) => {
-        const { refusal, extensions } = await charge(args.contextValue as Context, { ...args, isSubscription: false });
-        if (refusal) return { errors: [refusal], extensions };
-        return extended((await executeFn(args)) as ExecutionResult, extensions);
+      // Without a promise of its own where none is needed: each costs as much as the whole charge.
+      setExecuteFn((args: ExecutionArgs) => {
+        const run = ({ refusal, extensions }: Charged) => {
+          if (refusal) return { errors: [refusal], extensions };
+          const result = executeFn(args) as ExecutionResult | Promise<ExecutionResult>;
+          return isPromise(result) ? result.then((settled) => extended(settled, extensions)) : extended(result, extensions);
+        };
+        const charged = charge(args.contextValue as Context, { ...args, isSubscription: false });
+        return isPromise(charged) ? charged.then(run) : run(charged);
       });
     },
     onSubscribe({ subscribeFn, setSubscribeFn }) {
@@ -35,6 +42,8 @@ export function useCharge<Context>(charge: Charge<Context>): Plugin {
     },
   };
 }
+
+const isPromise = <T>(value: T | Promise<T>): value is Promise<T> => value instanceof Promise;
 
 const extended = (result: ExecutionResult, extensions: Record<string, unknown>): ExecutionResult => ({ ...result, extensions: { ...result.extensions, ...extensions } });
 

@@ -9,6 +9,7 @@ import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
 import { chooseProvider, versionOf } from '../operations/index.ts';
 import { outputIdsOf } from '../assets/outputs.ts';
+import { mustNotBeFull } from '../assets/room.ts';
 import { announce, nudge } from './announce.ts';
 import { holdPlaceInLine } from './in-flight.ts';
 import { insertPending, type NewJob } from './insert.ts';
@@ -58,6 +59,7 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
   const earlier = await findByKey(app, viewer, options.idempotencyKey, cacheKey);
   if (earlier) return earlier;
   const known = options.useCache === false ? null : await findCompleted(app, viewer, operation, cacheKey);
+  if (!known && makesFiles(operation)) await mustNotBeFull(app.db, { limit: limitsOf(config, viewer).storedBytes, viewer });
 
   const data: NewJob = {
     id: randomUUID(),
@@ -85,6 +87,9 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
     throw error;
   }
 }
+
+/** The result of an operation that makes files names them. */
+const makesFiles = ({ result }: Operation) => result instanceof z.ZodObject && 'outputs' in result.shape;
 
 /** What the inputs are, whatever their ids: a picture that was deleted and uploaded again is the same picture. */
 async function hashesOf({ db }: App, viewer: Viewer, inputIds: string[]): Promise<string[]> {

@@ -66,6 +66,11 @@ test('bytes: of eight uploads at once no more are stored than fit, and a full vi
   expect(results.find((result) => result.code)).toMatchObject({ code: 'QUOTA_EXCEEDED', message: expect.stringMatching(/at most 20 KB together, of which .* are free/) });
   // Eight files are a day's share, too.
   expect(await client.send('mutation ($files: [File!]!) { uploadImages(files: $files) { jobs { id } } }', pictures.slice(0, 1))).toMatchObject({ errors: [{ message: expect.stringContaining('at most 8 uploads in a day, of which 0 are left'), extensions: { code: 'QUOTA_EXCEEDED' } }] });
+  // Who is full starts no work that makes more files.
+  const [stored] = results.filter((result) => result.__typename === 'UploadedImage');
+  const cut = 'mutation ($id: ID!) { removeBackground(imageId: $id) { id } }';
+  await darkroom.app.db.asset.updateMany({ where: { ownerId: client.viewer }, data: { byteSize: 10_000 } });
+  expect(await client.ask(cut, { id: stored.image.id })).toMatchObject({ errors: [{ message: expect.stringMatching(/less than 20 KB together .* there are 20 KB/), extensions: { code: 'QUOTA_EXCEEDED' } }] });
 });
 
 test('jobs: of many started at once no more wait or run than may; one runs at a time, and the next begins when it has ended', async () => {

@@ -32,10 +32,15 @@ interface Charge {
   end?: () => void;
 }
 
-/** What an operation may cost, and a seat for a subscription, taken before it runs. A subscription pays once, at its start. */
-export async function chargeOperation(app: App, viewer: Viewer, operation: Operation): Promise<Charge> {
-  const charge = await chargeCost(app, viewer, operation);
-  if (charge.refusal || !operation.isSubscription) return charge;
+/** What an operation may cost, and a seat for a subscription, taken before it runs. A subscription pays once, at its start. At once where nobody has to be asked. */
+export function chargeOperation(app: App, viewer: Viewer, operation: Operation): Charge | Promise<Charge> {
+  const charge = chargeCost(app, viewer, operation);
+  return operation.isSubscription ? withSeat(app, viewer, charge) : charge;
+}
+
+async function withSeat(app: App, viewer: Viewer, cost: Charge | Promise<Charge>): Promise<Charge> {
+  const charge = await cost;
+  if (charge.refusal) return charge;
   const end = await seatSubscription(app, viewer);
   return end instanceof UserError ? { ...charge, refusal: end } : { ...charge, end };
 }
@@ -48,21 +53,22 @@ interface Operation {
   isSubscription: boolean;
 }
 
-async function chargeCost({ config, rates }: App, viewer: Viewer, operation: Operation): Promise<Charge> {
-  const { queryCost, costPerMinute } = limitsOf(config, viewer);
-  const requestedQueryCost = costOf(operation.schema, operation.document, operation.operationName, operation.variableValues);
+function chargeCost(app: App, viewer: Viewer, operation: Operation): Charge | Promise<Charge> {
+  const { queryCost, costPerMinute } = limitsOf(app.config, viewer);
+  const cost = costOf(operation.schema, operation.document, operation.operationName, operation.variableValues);
   const most = Math.min(queryCost ?? Infinity, costPerMinute ?? Infinity);
-  const isTooCostly = requestedQueryCost > most;
-  const budget = costPerMinute === null ? null : costBudget(costPerMinute);
-  const balance = budget && (isTooCostly ? await rates.look(budget, viewer.id) : await rates.take(budget, viewer.id, requestedQueryCost));
-  const throttleStatus = budget && balance && { maximumAvailable: budget.points, currentlyAvailable: balance.left, restoreRate: Math.round((budget.points / budget.seconds) * 10) / 10 };
-  const extensions = { cost: { requestedQueryCost, throttleStatus } };
-  if (isTooCostly) {
-    const hint = 'Ask for smaller pages with `first`, or for fewer lists within lists';
-    return { extensions, refusal: new UserError('QUERY_TOO_COSTLY', `Expected a query of at most ${most} points but this one may cost ${requestedQueryCost}`, { hint }) };
-  }
-  if (!balance || balance.isEnough) return { extensions, refusal: null };
-  return { extensions, refusal: tooMany(`Expected queries of at most ${costPerMinute} points in a minute, of which ${balance.left} are left, but this one may cost ${requestedQueryCost}`, balance) };
+  const hint = 'Ask for smaller pages with `first`, or for fewer lists within lists';
+  const tooCostly = cost > most ? new UserError('QUERY_TOO_COSTLY', `Expected a query of at most ${most} points but this one may cost ${cost}`, { hint }) : null;
+  if (costPerMinute !== null) return chargeMinute(app, viewer, costPerMinute, cost, tooCostly);
+  return { extensions: { cost: { requestedQueryCost: cost, throttleStatus: null } }, refusal: tooCostly };
+}
+
+async function chargeMinute({ rates }: App, viewer: Viewer, points: number, cost: number, tooCostly: UserError | null): Promise<Charge> {
+  const budget = costBudget(points);
+  const balance = tooCostly ? await rates.look(budget, viewer.id) : await rates.take(budget, viewer.id, cost);
+  const throttleStatus = { maximumAvailable: points, currentlyAvailable: balance.left, restoreRate: Math.round((points / budget.seconds) * 10) / 10 };
+  const tooMuch = balance.isEnough ? null : tooMany(`Expected queries of at most ${points} points in a minute, of which ${balance.left} are left, but this one may cost ${cost}`, balance);
+  return { extensions: { cost: { requestedQueryCost: cost, throttleStatus } }, refusal: tooCostly ?? tooMuch };
 }
 
 /** A place for one more subscription of the viewer, or what to say where there is none. */
