@@ -6,6 +6,8 @@ import { imagine } from './imagine/index.ts';
 import { inspectImage } from './inspect.ts';
 import { measureImage } from './measure.ts';
 import type { TaskList } from './messages.ts';
+import { makeModel } from './model-3d/make.ts';
+import { readModel } from './model-3d/read.ts';
 import { renderImage } from './render.ts';
 
 // sniff.ts lets no other format through; should it fail, no other loader answers, and none that opens files by name.
@@ -28,6 +30,8 @@ export const tasks = {
   inspect: inspectImage,
   measure: (input: Parameters<typeof measureImage>[0], context) => measureImage(input, context.progress),
   cutOut: (input: Parameters<typeof cutOut>[0], context) => cutOut(input, context.progress),
+  makeModel: (input: Parameters<typeof makeModel>[0], context) => makeModel(input, context.progress),
+  readModel,
   render: renderImage,
   imagine: withDrawings(imagine),
 } satisfies TaskList;

@@ -77,7 +77,8 @@ export async function cutOut(input: CutOutInput, progress: Progress): Promise<Cu
   };
 }
 
-async function separate(raster: Raster, { options, model }: CutOutInput, progress: Progress): Promise<{ subject: Raster; confidence: number; model: ModelFacts | null }> {
+/** The picture with the subject's alpha, and with colours at its edge that are the subject's alone. */
+export async function separate(raster: Raster, { options, model }: Pick<CutOutInput, 'model'> & { options: { feather: number } }, progress: Progress): Promise<{ subject: Raster; confidence: number; model: ModelFacts | null }> {
   const { width, height } = raster;
   if (transparentShare(raster) > TRANSPARENT_SHARE) {
     const own = feather(alphaOf(raster), width, height, options.feather);

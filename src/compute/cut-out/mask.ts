@@ -28,7 +28,7 @@ interface Region {
 }
 
 /** The connected regions (by sides) of the pixels that `belongs` is true for. */
-function regionsOf({ width, height }: Plane, belongs: (i: number) => boolean): Region[] {
+export function regionsOf({ width, height }: Plane, belongs: (i: number) => boolean): Region[] {
   const seen = new Uint8Array(width * height);
   const regions: Region[] = [];
   for (let start = 0; start < seen.length; start++) {
