@@ -1,3 +1,4 @@
+import { resolveCursorConnection } from '@pothos/plugin-relay';
 import { UserError } from './errors.ts';
 
 /** The largest page; a request for more is refused, never cut. */
@@ -35,8 +36,19 @@ export function parseCursor<Value extends string | number>(cursor: string, kind:
   throw new UserError('INVALID_INPUT', 'Expected a cursor of the same list but received something else', { hint: 'Send `pageInfo.endCursor` of the page before, with the same filter and order' });
 }
 
-/** Of rows with the newest first: a page continues behind the cursor's time and id, whether that row still exists or not. */
-export function behindCursor({ after, before }: { after?: string | undefined; before?: string | undefined }) {
+/** A page of a list with the newest first. It continues behind the cursor's time and id, whether that row still exists or not. */
+export function newestFirst<Row extends { id: string; createdAt: Date }>(args: PageArguments, find: (page: { where: object; orderBy: object[]; take: number }) => Promise<Row[]>) {
+  checkPage(args);
+  return resolveCursorConnection<Promise<Row[]>>(
+    { args, defaultSize: defaultPageSize, maxSize: maxPageSize, toCursor: (row) => printCursor(row.createdAt.toISOString(), row.id) },
+    ({ after, before, inverted, limit }) => {
+      const direction = inverted ? 'asc' : 'desc';
+      return find({ where: behindCursor({ after, before }), orderBy: [{ createdAt: direction }, { id: direction }], take: limit });
+    },
+  );
+}
+
+function behindCursor({ after, before }: { after?: string | undefined; before?: string | undefined }) {
   const cursor = after ?? before;
   if (!cursor) return {};
   const { value, id } = parseCursor<string>(cursor, 'string');

@@ -1,9 +1,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { resolveCursorConnection } from '@pothos/plugin-relay';
 import { audioFormats, type AudioFormat } from '../compute/audio.ts';
-import type { Asset } from '../database/generated/client.ts';
 import { builder, rowId } from '../graphql/builder.ts';
-import { behindCursor, checkPage, defaultPageSize, maxPageSize, printCursor } from '../keyset.ts';
+import { newestFirst } from '../keyset.ts';
 import { audioDetails } from './details.ts';
 import { AssetRef } from './schema.ts';
 
@@ -61,17 +59,10 @@ builder.queryFields((t) => ({
     args: t.arg.connectionArgs(),
     resolve: async (_root, args, context, info) => {
       const { app: { db }, viewer } = context;
-      checkPage(args);
       const where = { ownerId: viewer.id, kind: 'AUDIO' as const };
       // The cursor is made of columns that nobody may have asked for.
       const select = { ...queryFromInfo({ context, info, path: ['edges', 'node'] }).select, id: true, createdAt: true };
-      const connection = await resolveCursorConnection<Promise<Pick<Asset, 'id' | 'createdAt'>[]>>(
-        { args, defaultSize: defaultPageSize, maxSize: maxPageSize, toCursor: (clip) => printCursor(clip.createdAt.toISOString(), clip.id) },
-        (page) => {
-          const direction = page.inverted ? 'asc' : 'desc';
-          return db.asset.findMany({ select, where: { AND: [where, behindCursor(page)] }, orderBy: [{ createdAt: direction }, { id: direction }], take: page.limit });
-        },
-      );
+      const connection = await newestFirst(args, ({ where: behind, ...page }) => db.asset.findMany({ select, where: { AND: [where, behind] }, ...page }));
       return { ...connection, countAll: () => db.asset.count({ where }) } as never;
     },
   }),

@@ -1,11 +1,10 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { resolveCursorConnection } from '@pothos/plugin-relay';
 import type { App } from '../app.ts';
-import { Image } from '../assets/schema.ts';
+import { AssetRef, Image } from '../assets/schema.ts';
 import type { Job as JobRow, Prisma } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { builder, globalId, rowId, type Context } from '../graphql/builder.ts';
-import { behindCursor, checkPage, defaultPageSize, maxPageSize, printCursor } from '../keyset.ts';
+import { maxPageSize, newestFirst } from '../keyset.ts';
 import { OperationName } from '../operations/schema.ts';
 import type { JobOptions } from './start.ts';
 import { Job, JobStatus } from './types.ts';
@@ -34,15 +33,8 @@ export function jobsWhere(ownerId: string, filter: JobFilterInput | null | undef
   };
 }
 
-async function jobPage(args: { first?: number | null; last?: number | null; after?: string | null; before?: string | null }, { app: { db } }: Context, where: Prisma.JobWhereInput, query: object) {
-  checkPage(args);
-  const connection = await resolveCursorConnection<Promise<JobRow[]>>(
-    { args, defaultSize: defaultPageSize, maxSize: maxPageSize, toCursor: (job) => printCursor(job.createdAt.toISOString(), job.id) },
-    (page) => {
-      const direction = page.inverted ? 'asc' : 'desc';
-      return db.job.findMany({ ...query, where: { AND: [where, behindCursor(page)] }, orderBy: [{ createdAt: direction }, { id: direction }], take: page.limit });
-    },
-  );
+async function jobPage(args: Parameters<typeof newestFirst>[0], { app: { db } }: Context, where: Prisma.JobWhereInput, query: object) {
+  const connection = await newestFirst(args, ({ where: behind, ...page }) => db.job.findMany({ ...query, where: { AND: [where, behind] }, ...page }));
   return { ...connection, countAll: () => db.job.count({ where }) };
 }
 
@@ -90,7 +82,7 @@ builder.prismaObjectField(Image, 'jobs', (t) =>
   }),
 );
 
-builder.prismaObjectField(Image, 'producedBy', (t) => t.relation('producedBy', { nullable: true, description: 'The job whose output this is; null for an upload.' }));
+builder.prismaInterfaceField(AssetRef, 'producedBy', (t) => t.relation('producedBy', { nullable: true, description: 'The job whose output this is; null for an upload.' }));
 
 export const Refusal = builder.objectRef<{ id: string; code: string; message: string }>('JobRefusal').implement({
   description: 'Why nothing was done for one of the ids.',
