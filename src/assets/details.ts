@@ -4,6 +4,7 @@ import type { AssetKind } from '../database/generated/client.ts';
 /** What only assets of one kind have, as their column `details` keeps it. */
 export const model3dDetails = z.object({
   format: z.enum(['GLB']),
+  shape: z.enum(['INFLATED', 'RELIEF', 'RECONSTRUCTED']),
   vertexCount: z.int().min(0),
   faceCount: z.int().min(0),
   /** An image that shows the model; whoever deletes that image loses it. */

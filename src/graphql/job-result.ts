@@ -2,6 +2,8 @@ import { Job } from '../jobs/types.ts';
 import { AnalyzeResultRef } from '../operations/analyze/schema.ts';
 import { resultSchema as generateResult } from '../operations/generate/parameters.ts';
 import { GenerateImagesResult } from '../operations/generate/schema.ts';
+import { resultSchema as modelResult } from '../operations/model-3d/parameters.ts';
+import { Model3DResult } from '../operations/model-3d/schema.ts';
 import { resultSchema as cutOutResult } from '../operations/remove-background/parameters.ts';
 import { RemoveBackgroundResult } from '../operations/remove-background/schema.ts';
 import { builder } from './builder.ts';
@@ -9,6 +11,7 @@ import { builder } from './builder.ts';
 /** One member per operation, each made of what its job's row keeps. */
 const results = {
   analyze: { type: AnalyzeResultRef, read: (jobId: string) => ({ jobId }) },
+  'model-3d': { type: Model3DResult, read: (jobId: string, result: unknown) => ({ jobId, ...modelResult.parse(result) }) },
   'remove-background': { type: RemoveBackgroundResult, read: (_jobId: string, result: unknown) => cutOutResult.parse(result) },
   generate: { type: GenerateImagesResult, read: (_jobId: string, result: unknown) => generateResult.parse(result) },
 };

@@ -17,7 +17,7 @@ export const JobStatus = builder.enumType('JobStatus', {
   } as const,
 });
 
-const FailureCodeEnum = builder.enumType('FailureCode', {
+export const FailureCodeEnum = builder.enumType('FailureCode', {
   description: 'Why work failed. The list is closed.',
   values: Object.fromEntries(Object.entries(failureCodes).map(([code, description]) => [code, { description }])) as Record<FailureCode, { description: string }>,
 });

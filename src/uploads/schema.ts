@@ -1,6 +1,5 @@
 import { chargeUploads } from '../access/limits/charge.ts';
 import { limitsOf } from '../access/limits/limits.ts';
-import { deleteAssets } from '../assets/delete.ts';
 import { checkWords } from '../assets/update.ts';
 import { cleanTags } from '../assets/tags.ts';
 import { Image, ImageFormatEnum, VisibilityEnum } from '../assets/schema.ts';
@@ -9,13 +8,11 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Asset } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
-import { builder, ErrorCodeEnum, globalId, rowId } from '../graphql/builder.ts';
-import { cancelJobsOf } from '../jobs/cancel.ts';
+import { builder, ErrorCodeEnum } from '../graphql/builder.ts';
 import { mustFitInLine } from '../jobs/in-flight.ts';
 import { JobOptions } from '../jobs/options.ts';
 import { Job } from '../jobs/types.ts';
 import { waitForJobs } from '../jobs/wait.ts';
-import { maxPageSize } from '../keyset.ts';
 import { OperationName } from '../operations/schema.ts';
 import { receiveEach, receiveFile, type RefusedFile as Refused, type UploadFacts, type UploadOutcome } from './receive.ts';
 import { planJobs, startPlanned, type Plan } from './run.ts';
@@ -126,29 +123,6 @@ export async function startJobsOf(app: App, viewer: Viewer, outcomes: UploadOutc
   await waitForJobs(app, results.flatMap((result) => ('jobIds' in result ? result.jobIds : [])), plan.waitMs);
   return results;
 }
-
-const DeleteImagesPayload = builder.objectRef<{ deletedIds: string[]; missing: number }>('DeleteImagesPayload').implement({
-  fields: (t) => ({
-    deletedIds: t.exposeIDList('deletedIds'),
-    missing: t.exposeInt('missing', { description: 'How many of the ids were no images of the viewer, for instance because they were deleted before.' }),
-  }),
-});
-
-builder.mutationField('deleteImages', (t) =>
-  t.field({
-    type: DeleteImagesPayload,
-    scope: 'images:write',
-    description: 'Deletes images, what is known of them and their bytes. Their unfinished jobs are cancelled. At most 100 at a time.',
-    args: { ids: t.arg.globalIDList({ required: true, for: Image }) },
-    resolve: async (_root, { ids }, { app, viewer }) => {
-      if (ids.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} ids but received ${ids.length}`);
-      const rows = [...new Set(ids.map(rowId))];
-      await cancelJobsOf(app, viewer, rows);
-      const deleted = await deleteAssets(app, viewer, rows);
-      return { deletedIds: deleted.map((id) => globalId('Image', id)), missing: rows.length - deleted.length };
-    },
-  }),
-);
 
 export const UploadLimits = builder.objectRef<object>('UploadLimits').implement({
   description: 'What an upload may be on this server.',

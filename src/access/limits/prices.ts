@@ -25,8 +25,10 @@ export const prices: Record<string, Price> = {
   // Up to a hundred jobs with one filter.
   'Mutation.retryJobs': { once: 100 },
   'Mutation.cancelJobs': { once: 100 },
+  'Mutation.createModel3d': { each: 50 },
 
   'Mutation.cancelJob': { once: 5 },
+  'Mutation.deleteAssets': { each: 5 },
   'Mutation.deleteImages': { each: 5 },
   'Mutation.updateImage': { once: 5 },
 };
