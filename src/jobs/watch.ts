@@ -117,7 +117,7 @@ const settled = Prisma.sql`xid < pg_snapshot_xmin(pg_current_snapshot())`;
 
 async function* eventsAfter(app: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): AsyncGenerator<JobEventRow> {
   for (;;) {
-    const key = ['events', viewer.id, cursor.xid, cursor.id, ...(jobIds ?? ['all'])].join(' ');
+    const key = JSON.stringify(['events', viewer.id, cursor, jobIds]);
     const from = cursor;
     const rows = await readTogether(app.sql, key, () => eventPage(app, viewer, from, jobIds));
     for (const row of rows) {
@@ -151,13 +151,13 @@ async function* wakeupsOfViewer(app: App, viewer: Viewer, signal: AbortSignal, c
 }
 
 async function isHeldBack({ sql }: App, viewer: Viewer, { xid, id }: Cursor): Promise<boolean> {
-  const rows = await readTogether(sql, ['held', viewer.id, xid, id].join(' '), () => sql.$queryRaw<unknown[]>`
+  const rows = await readTogether(sql, JSON.stringify(['held', viewer.id, xid, id]), () => sql.$queryRaw<unknown[]>`
     select 1 as held from job_event where owner_id = ${viewer.id} and (xid, id) > (${xid}::text::xid8, ${id}::text::bigint) and not (${settled}) limit 1`);
   return rows.length > 0;
 }
 
 function allEndedBefore(app: App, jobIds: string[], cursor: Cursor): Promise<boolean> {
-  return readTogether(app.sql, ['ended', cursor.xid, cursor.id, ...jobIds].join(' '), () => haveAllEnded(app, jobIds, cursor));
+  return readTogether(app.sql, JSON.stringify(['ended', cursor, jobIds]), () => haveAllEnded(app, jobIds, cursor));
 }
 
 async function haveAllEnded({ sql }: App, jobIds: string[], { xid, id }: Cursor): Promise<boolean> {
