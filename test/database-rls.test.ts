@@ -168,7 +168,7 @@ describe('who migrates', () => {
     await (await open(url.href)).close();
     await query(url.href, 'create role lodger login; grant all on all tables in schema public to lodger');
     url.username = 'lodger';
-    await expect(open(url.href)).rejects.toThrow(/^Expected the role of DATABASE_URL to own the tables of Darkroom, but row-level security hides rows of analysis, asset, .* from lodger\. Connect as their owner/);
+    await expect(open(url.href)).rejects.toThrow(/^Expected the role of DATABASE_URL to own the tables of Darkroom, but row-level security hides rows of analysis, api_key, asset, .* from lodger\. Connect as their owner/);
     await query(url.href.replace('lodger', 'postgres'), 'alter role lodger bypassrls');
     await (await open(url.href)).close();
   });

@@ -42,7 +42,7 @@ describe.skipIf(!isEmbedded)('ownership', () => {
       return id;
     },
     Model3D: asset('MODEL_3D', { details: { format: 'GLB', vertexCount: 3, faceCount: 1, thumbnailId: null } }),
-    AudioClip: asset('AUDIO', { details: { durationSeconds: 1 } }),
+    AudioClip: asset('AUDIO', { details: { format: 'WAV', codec: 'PCM', durationSeconds: 1, sampleRate: 8_000, channels: 1 } }),
     Job: async (ownerId) => (await createJob(darkroom.app.db, { ownerId, runAfter: later(), inputs: { create: { position: 0, assetId: await image(ownerId) } } })).id,
     ApiKey: async (ownerId) => (await darkroom.app.db.apiKey.create({ data: { id: randomBytes(8).toString('hex'), ownerId, name: 'hidden', scopes: ['jobs:read'], secretHash: '0'.repeat(64) } })).id,
     Upload: async (ownerId) => (await darkroom.app.db.upload.create({ data: { id: randomUUID(), ownerId, filename: 'hidden', byteSize: 1, expiresAt: later() } })).id,
@@ -126,8 +126,9 @@ describe.skipIf(!isEmbedded)('ownership', () => {
   });
 
   test('a cursor of another viewer shows nothing of theirs, wherever one is taken', async () => {
-    // Two pictures each that look the same, so that every list has something in it.
+    // Something of every kind, and two pictures each that look the same, so that every list has something in it.
     for (const client of [owner, stranger]) {
+      for (const kind of nodeKinds) await make(kind, client.viewer);
       const files = await Promise.all([240, 220].map(async (width) => ({ name: `${client.viewer}-${width}.jpg`, bytes: await drawSample('red-car.jpg', { width }) })));
       const images = await client.uploadAndAnalyze(files);
       own.set(`${client.viewer} Image`, [...images.values()][0]!);
@@ -140,7 +141,8 @@ describe.skipIf(!isEmbedded)('ownership', () => {
       const { document, variables } = await questionOf(owner, place, 'x');
       const argument = place.path.at(-1)!;
       const { data } = await owner.ask(document, { ...variables, [argument]: null });
-      const page = place.parent === 'Query' ? data[place.field.name] : data.node[place.field.name];
+      const page = (place.parent === 'Query' ? data : data?.node)?.[place.field.name];
+      if (!page) throw new Error(`Expected ${place.name} to show its owner something`);
       const cursor = page.pageInfo[argument === 'after' ? 'startCursor' : 'endCursor'] as string;
       expect(cursor, `${place.name} has something to show its owner`).toEqual(expect.any(String));
 
