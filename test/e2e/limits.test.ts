@@ -8,7 +8,7 @@ import { until } from '../until.ts';
 
 let darkroom: TestApp;
 beforeAll(async () => {
-  const limits = { LIMIT_REQUESTS: '12', LIMIT_COST: '300', LIMIT_QUERY_COST: '250', LIMIT_UPLOADS: '8', LIMIT_STORED_BYTES: '20KB', LIMIT_JOBS: '3', LIMIT_RUNNING_JOBS: '1', LIMIT_SUBSCRIPTIONS: '2', LIMIT_WRONG_TOKENS: '20' };
+  const limits = { LIMIT_REQUESTS: '12', LIMIT_COST: '360', LIMIT_QUERY_COST: '250', LIMIT_UPLOADS: '8', LIMIT_STORED_BYTES: '20KB', LIMIT_JOBS: '3', LIMIT_RUNNING_JOBS: '1', LIMIT_SUBSCRIPTIONS: '2', LIMIT_WRONG_TOKENS: '20' };
   darkroom = await startTestApp({ ...limits, TRUSTED_PROXIES: '127.0.0.1', COMPUTE_PROCESSES: '2', JOB_CONCURRENCY: '2' }, orderedTasks);
 });
 afterAll(() => darkroom.stop());
@@ -37,21 +37,21 @@ test('every answer tells its cost and what is left; a query above the limit neve
   const client = await darkroom.client();
   const query = 'query ($n: Int) { images(first: $n) { edges { node { id } } } }';
   const cost = async (n: number) => (await (await raw(client, query, { n })).json()) as { errors?: { extensions: { code: string } }[]; extensions: { cost: { requestedQueryCost: number; throttleStatus: { currentlyAvailable: number } } } };
-  expect((await cost(10)).extensions.cost).toEqual({ requestedQueryCost: 21, throttleStatus: { maximumAvailable: 300, currentlyAvailable: 279, restoreRate: 5 } });
+  expect((await cost(10)).extensions.cost).toEqual({ requestedQueryCost: 21, throttleStatus: { maximumAvailable: 360, currentlyAvailable: 339, restoreRate: 6 } });
   const first = await raw(client, '{ images(first: 100) { edges { node { id url { url } } } } }');
   expect(first.status).toBe(400);
   expect(code((await first.json()) as object)).toBe('QUERY_TOO_COSTLY');
   // Neither a cheap run lets a dear one through, nor a refused one spoils the next cheap one.
-  expect(await cost(100)).toMatchObject({ extensions: { cost: { requestedQueryCost: 201, throttleStatus: { currentlyAvailable: 78 } } } });
+  expect(await cost(100)).toMatchObject({ extensions: { cost: { requestedQueryCost: 201, throttleStatus: { currentlyAvailable: 138 } } } });
   expect(code(await cost(90))).toBe('RATE_LIMITED');
-  expect((await cost(10)).extensions.cost.throttleStatus.currentlyAvailable).toBe(57);
+  expect((await cost(10)).extensions.cost.throttleStatus.currentlyAvailable).toBe(117);
 });
 
 test('usage and limits can be read', async () => {
   const client = await darkroom.client();
   await client.upload([{ name: 'a.png', bytes: await noise(50) }], { run: [] });
   const { viewer } = await client.get('{ viewer { limits { requestsPerMinute costPerMinute queryCost uploadsPerDay storedBytes jobs runningJobs subscriptions } usage { requestsThisMinute costThisMinute uploadsToday storedBytes jobs subscriptions } } }');
-  expect(viewer.limits).toEqual({ requestsPerMinute: 12, costPerMinute: 300, queryCost: 250, uploadsPerDay: 8, storedBytes: 20_000, jobs: 3, runningJobs: 1, subscriptions: 2 });
+  expect(viewer.limits).toEqual({ requestsPerMinute: 12, costPerMinute: 360, queryCost: 250, uploadsPerDay: 8, storedBytes: 20_000, jobs: 3, runningJobs: 1, subscriptions: 2 });
   expect(viewer.usage).toMatchObject({ requestsThisMinute: 2, uploadsToday: 1, jobs: 0, subscriptions: 0 });
   expect(viewer.usage.storedBytes).toBeGreaterThan(7_500);
   expect(viewer.usage.costThisMinute).toBeGreaterThan(20);
