@@ -122,6 +122,8 @@ export const settings = {
   OPENAI_BASE_URL: url.prefault('https://api.openai.com/v1').describe('An API that generates images as OpenAI\'s does; without the path /images/generations.'),
   OPENAI_API_KEY: secret.optional().describe('A key of it; anything where the API asks for none.'),
   OPENAI_IMAGE_MODEL: z.string().regex(/^[\w./:-]{1,200}$/).prefault('gpt-image-1').describe('The model that generates images there.'),
+  ELEVENLABS_API_KEY: secret.optional().describe('A key of ElevenLabs, for clone-voice.'),
+  ELEVENLABS_BASE_URL: url.prefault('https://api.elevenlabs.io').describe('Where its API is.'),
   FAL_KEY: secret.optional().describe('A key of fal.ai, for every operation that can run there.'),
   FAL_QUEUE_URL: url.prefault('https://queue.fal.run').describe('Where fal\'s queue is.'),
   FAL_IMAGE_MODEL: z.string().regex(/^[\w.-]+(\/[\w.-]+)+$/, 'Expected the name of an endpoint such as fal-ai/flux/schnell').prefault('fal-ai/flux/schnell').describe('The model that generates images at fal.'),

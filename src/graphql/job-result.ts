@@ -1,5 +1,7 @@
 import { Job } from '../jobs/types.ts';
 import { AnalyzeResultRef } from '../operations/analyze/schema.ts';
+import { resultSchema as voiceResult } from '../operations/clone-voice/parameters.ts';
+import { CloneVoiceResult } from '../operations/clone-voice/schema.ts';
 import { resultSchema as generateResult } from '../operations/generate/parameters.ts';
 import { GenerateImagesResult } from '../operations/generate/schema.ts';
 import { resultSchema as modelResult } from '../operations/model-3d/parameters.ts';
@@ -14,6 +16,7 @@ const results = {
   'model-3d': { type: Model3DResult, read: (jobId: string, result: unknown) => ({ jobId, ...modelResult.parse(result) }) },
   'remove-background': { type: RemoveBackgroundResult, read: (_jobId: string, result: unknown) => cutOutResult.parse(result) },
   generate: { type: GenerateImagesResult, read: (_jobId: string, result: unknown) => generateResult.parse(result) },
+  'clone-voice': { type: CloneVoiceResult, read: (_jobId: string, result: unknown) => voiceResult.parse(result) },
 };
 const entryOf = (operation: string) => {
   if (operation in results) return results[operation as keyof typeof results];

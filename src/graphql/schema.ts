@@ -11,6 +11,7 @@ import '../jobs/mutations.ts';
 import '../jobs/schema.ts';
 import '../jobs/subscriptions.ts';
 import '../operations/analyze/schema.ts';
+import '../operations/clone-voice/schema.ts';
 import '../operations/generate/schema.ts';
 import '../operations/model-3d/schema.ts';
 import '../operations/remove-background/schema.ts';

@@ -17,7 +17,8 @@ export interface Call {
   url: string;
   method: string;
   headers: Record<string, string>;
-  body?: Uint8Array<ArrayBuffer>;
+  /** A form is sent as multipart; files in it that are backed by the disk are read while they are sent. */
+  body?: Uint8Array<ArrayBuffer> | FormData;
   signal: AbortSignal;
   /** For the whole of it: connecting, sending, waiting and the last byte of the answer. */
   timeoutMs: number;
@@ -27,7 +28,7 @@ export interface Call {
   maxBytes?: number;
 }
 
-/** A call whose body and answer are JSON. */
+/** A call whose answer is JSON, and its body too unless it is a form. */
 export interface JsonCall extends Omit<Call, 'body'> {
   body?: unknown;
 }
@@ -75,8 +76,9 @@ export function createHttp({ outageMs = firstOutageMs, outward = createOutward(c
     ...outward,
     checkGate: (account) => gateOf(account).check(),
     async json(account, schema, { body, ...call }) {
-      const headers = { accept: 'application/json', ...call.headers, ...(body !== undefined && { 'content-type': 'application/json' }) };
-      const { text } = await http.call(account, { ...call, headers, ...(body !== undefined && { body: new TextEncoder().encode(JSON.stringify(body)) }) });
+      const isJson = body !== undefined && !(body instanceof FormData);
+      const headers = { accept: 'application/json', ...call.headers, ...(isJson && { 'content-type': 'application/json' }) };
+      const { text } = await http.call(account, { ...call, headers, ...(body instanceof FormData && { body }), ...(isJson && { body: new TextEncoder().encode(JSON.stringify(body)) }) });
       try {
         return schema.parse(JSON.parse(text));
       } catch (cause) {
@@ -196,8 +198,8 @@ function failureOf({ provider, hint }: Account, { status, headers }: Response, t
 
 const name = z.union([z.string(), z.number()]).nullish().transform((code) => (code == null ? undefined : String(code)));
 const said = z.object({ code: name, message: z.string() });
-/** FastAPI and those who took after it: a sentence, or a list of what is wrong with which part of the request. */
-const detail = z.union([z.string().transform((message) => ({ code: undefined, message })), z.array(z.object({ type: name, msg: z.string() })).min(1).transform(([first]) => ({ code: first!.type, message: first!.msg }))]);
+/** FastAPI and those who took after it: a sentence, ElevenLabs' pair of code and sentence, or a list of what is wrong with which part of the request. */
+const detail = z.union([z.string().transform((message) => ({ code: undefined, message })), z.object({ status: name, message: z.string() }).transform(({ status: code, message }) => ({ code, message })), z.array(z.object({ type: name, msg: z.string() })).min(1).transform(([first]) => ({ code: first!.type, message: first!.msg }))]);
 const errorBody = z.union([
   z.object({ error: said.extend({ innererror: said.optional() }) }).transform(({ error }) => error.innererror ?? error),
   z.object({ error: z.string() }).transform(({ error }) => ({ code: undefined, message: error })),

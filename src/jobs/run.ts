@@ -5,8 +5,8 @@ import { publishOutput, storeOutput, type StoredOutput } from '../assets/outputs
 import { isUnreachable, withRetry } from '../database/retry.ts';
 import type { Sql } from '../database/sql.ts';
 import type { Prisma } from '../database/generated/client.ts';
-import { ProviderError } from '../errors.ts';
-import type { ProviderResult, Run } from '../operations/define.ts';
+import { HandedOver, ProviderError } from '../errors.ts';
+import type { Operation, Provider, ProviderResult, Run } from '../operations/define.ts';
 import { getOperation, leastInputs, timeoutsOf, versionOf } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
@@ -56,9 +56,9 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
   }
 }
 
-/** The happy path: inputs to local files, the provider, and then one commit for everything. */
+/** The happy path: inputs to local files, the provider, and then its answer is kept. */
 async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leaseLost }: Supervision, tally: Tally): Promise<void> {
-  const { db, sql, storage, config, compute, http } = app;
+  const { sql, storage, config, compute, http } = app;
   const operation = getOperation(job.operation);
   const provider = operation.providers.find((known) => known.name === job.provider);
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
@@ -96,17 +96,41 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
   };
   signal.throwIfAborted();
   const answer: ProviderResult<unknown> = await provider.run(run).finally(() => progress.end());
-  signal.throwIfAborted();
+  try {
+    await keepAnswer(app, job, { operation, provider, answer, publishedIds: publishedIds(), signal, tally });
+  } catch (error) {
+    if (answer.undo && (await endsWithoutResult(app, job, signal))) await answer.undo();
+    throw error;
+  }
+}
 
+/** Whether this job will never have the result that its work gave; a commit whose answer was lost may stand. */
+async function endsWithoutResult({ db }: App, { id, attempt }: ClaimedJob, signal: AbortSignal): Promise<boolean> {
+  const row = await db.job.findFirst({ where: { id, attempt, status: { not: 'COMPLETED' } }, select: { cancelRequested: true } });
+  return row !== null && (row.cancelRequested || (signal.aborted && !(signal.reason instanceof HandedOver)));
+}
+
+interface Work {
+  operation: Operation;
+  provider: Provider<unknown, unknown>;
+  answer: ProviderResult<unknown>;
+  publishedIds: string[];
+  signal: AbortSignal;
+  tally: Tally;
+}
+
+/** One commit for everything that the work gave. */
+async function keepAnswer(app: App, job: ClaimedJob, { operation, provider, answer, publishedIds: ids, signal, tally }: Work): Promise<void> {
+  const { db, sql, config } = app;
+  signal.throwIfAborted();
   const outputs: StoredOutput[] = [];
   for (const file of answer.outputs ?? []) outputs.push(await storeOutput(app, file, signal));
-  const ids = publishedIds();
   const result = storable(operation.result.parse(withOutputs(answer.result, [...ids, ...outputs.map((output) => output.id)])));
   const modelVersion = versionOf(provider, config);
   const peakMemoryBytes = answer.peakMemoryBytes ?? null;
   tally.peakMemoryBytes = peakMemoryBytes;
   for (const { byteSize } of outputs) tally.outputBytes += byteSize;
-  const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion, inputIds: inputs.map((input) => input.id) };
+  const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion, inputIds: job.inputs.map((input) => input.id) };
   // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
   const end = async (where: Sql) => {
     if (!(await complete(where, job, { result, modelVersion, peakMemoryBytes }))) throw new Unwanted();

@@ -48,6 +48,8 @@ export interface ProviderResult<Result> {
   /** Files that become assets together with the end of the job, all or none. Their ids become `outputs` of the result, behind what was published. */
   outputs?: OutputFile[];
   peakMemoryBytes?: number;
+  /** Takes back what the work left outside: called when the job was cancelled or ran out of time after all, although the work was done. */
+  undo?(): Promise<void>;
 }
 
 /** Somebody who can do one operation. Failures are `ProviderError`s that say whether another try is worth it. */

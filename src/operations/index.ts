@@ -1,13 +1,14 @@
 import { ConfigError, type Config } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { analyze } from './analyze/operation.ts';
+import { cloneVoice } from './clone-voice/operation.ts';
 import type { Operation, Provider } from './define.ts';
 import { generate } from './generate/operation.ts';
 import { model3d } from './model-3d/operation.ts';
 import { removeBackground } from './remove-background/operation.ts';
 
 /** Every operation this server knows. A new one is a folder and a line here. */
-export const operations: readonly Operation[] = [analyze, removeBackground, generate, model3d];
+export const operations: readonly Operation[] = [analyze, removeBackground, generate, model3d, cloneVoice];
 
 /** The operation of that name. A name that is not in the list is a bug or a row of a newer version. */
 export function getOperation(name: string): Operation {
