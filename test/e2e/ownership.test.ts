@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { getNamedType, isObjectType } from 'graphql';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import type { z } from 'zod';
+import type { audioDetails, model3dDetails } from '../../src/assets/details.ts';
 import { drawSample } from '../../src/compute/draw.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import { startTestApp, type TestApp } from '../app.ts';
@@ -41,8 +43,8 @@ describe.skipIf(!isEmbedded)('ownership', () => {
       for (const more of [{ runAfter: later() }, ended]) await createJob(darkroom.app.db, { ownerId, ...more, inputs: { create: { position: 0, assetId: id } } });
       return id;
     },
-    Model3D: asset('MODEL_3D', { details: { format: 'GLB', vertexCount: 3, faceCount: 1, thumbnailId: null } }),
-    AudioClip: asset('AUDIO', { details: { format: 'WAV', codec: 'PCM', durationSeconds: 1, sampleRate: 8_000, channels: 1 } }),
+    Model3D: asset('MODEL_3D', { details: { format: 'GLB', shape: 'RELIEF', vertexCount: 3, faceCount: 1, thumbnailId: null } satisfies z.infer<typeof model3dDetails> }),
+    AudioClip: asset('AUDIO', { details: { format: 'WAV', codec: 'PCM', durationSeconds: 1, sampleRate: 8_000, channels: 1 } satisfies z.infer<typeof audioDetails> }),
     Job: async (ownerId) => (await createJob(darkroom.app.db, { ownerId, runAfter: later(), inputs: { create: { position: 0, assetId: await image(ownerId) } } })).id,
     ApiKey: async (ownerId) => (await darkroom.app.db.apiKey.create({ data: { id: randomBytes(8).toString('hex'), ownerId, name: 'hidden', scopes: ['jobs:read'], secretHash: '0'.repeat(64) } })).id,
     Upload: async (ownerId) => (await darkroom.app.db.upload.create({ data: { id: randomUUID(), ownerId, filename: 'hidden', byteSize: 1, expiresAt: later() } })).id,
