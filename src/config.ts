@@ -127,6 +127,8 @@ export const settings = {
   FAL_KEY: secret.optional().describe('A key of fal.ai, for every operation that can run there.'),
   FAL_QUEUE_URL: url.prefault('https://queue.fal.run').describe('Where fal\'s queue is.'),
   FAL_IMAGE_MODEL: z.string().regex(/^[\w.-]+(\/[\w.-]+)+$/, 'Expected the name of an endpoint such as fal-ai/flux/schnell').prefault('fal-ai/flux/schnell').describe('The model that generates images at fal.'),
+  MODEL_3D_PROVIDER: z.enum(['auto', 'local', 'fal']).prefault('auto').describe('Who makes 3D models when the client does not say. "auto": fal when it is set up, and local, which makes rounded silhouettes and reliefs, when it is not.'),
+  FAL_3D_MODEL: z.string().regex(/^[\w.-]+(\/[\w.-]+)+$/, 'Expected the name of an endpoint such as fal-ai/triposr').prefault('fal-ai/triposr').describe('The model that makes 3D models at fal: one that takes image_url and answers with a GLB.'),
 
   U2NET_MODEL_PATH: z.string().optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
 
@@ -221,7 +223,9 @@ function contradictions(config: Config): string[] {
   if (config.ANALYZE_PROVIDER === 'azure-vision' && missing.length > 0) problems.push(`ANALYZE_PROVIDER=azure-vision needs ${missing.join(' and ')}`);
   else if (missing.length === 1) problems.push(`AZURE_VISION_ENDPOINT and AZURE_VISION_KEY belong together, but ${missing.join()} is missing`);
   if (config.GENERATE_PROVIDER === 'openai' && !config.OPENAI_API_KEY) problems.push('GENERATE_PROVIDER=openai needs OPENAI_API_KEY');
-  if (config.GENERATE_PROVIDER === 'fal' && !config.FAL_KEY) problems.push('GENERATE_PROVIDER=fal needs FAL_KEY');
+  for (const name of ['GENERATE_PROVIDER', 'MODEL_3D_PROVIDER'] as const) {
+    if (config[name] === 'fal' && !config.FAL_KEY) problems.push(`${name}=fal needs FAL_KEY`);
+  }
   problems.push(...s3Problems(config));
   // WebP ends there.
   if (config.RENDITION_MAX_SIDE < 1 || config.RENDITION_MAX_SIDE > 16_383) problems.push(`RENDITION_MAX_SIDE must be between 1 and 16383 but is ${config.RENDITION_MAX_SIDE}`);

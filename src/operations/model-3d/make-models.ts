@@ -13,6 +13,8 @@ export interface ModelFile extends MadeModel {
 
 export interface Picture {
   image: InputFile;
+  /** Its place among the inputs, from 0. */
+  index: number;
   /** Of files that are made for this picture, without an extension. */
   name: string;
   progress(percent: number, stage: string): void;
@@ -44,7 +46,7 @@ export async function makeModels(run: Run<Parameters>, atOnce: number, make: (pi
       const known = published.get(modelPosition(index));
       if (known) pictures[index] = { modelId: known };
       else {
-        const file = await make({ image, name: `model-${index}`, progress: (percent, stage) => report(index, Math.min(99, percent), stage) });
+        const file = await make({ image, index, name: `model-${index}`, progress: (percent, stage) => report(index, Math.min(99, percent), stage) });
         peakMemoryBytes = Math.max(peakMemoryBytes, file.peakMemoryBytes);
         pictures[index] = { modelId: await publishModel(run, image, index, file) };
       }
