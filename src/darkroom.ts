@@ -17,6 +17,7 @@ import { schema } from './graphql/schema.ts';
 import { startServer, type Health, type Route, type RunningServer } from './graphql/server.ts';
 import { startReconciler } from './jobs/reconcile.ts';
 import { startWorker } from './jobs/work.ts';
+import { startDeliveries } from './webhooks/deliver.ts';
 import type { Log } from './log.ts';
 import { checkOperationSettings } from './operations/index.ts';
 import { readSigningSecret } from './storage/signature.ts';
@@ -43,11 +44,12 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   const reconciler = startReconciler(app);
   const worker = config.ROLE === 'api' ? null : startWorker(app);
   const sweeper = startSweeper(app);
+  const deliveries = config.ROLE === 'api' ? null : startDeliveries(app);
   const stop = async () => {
     sweeper.stop();
     // At the same time, so that the whole stop takes the time-out once.
     await Promise.all([server?.close(config.SHUTDOWN_TIMEOUT), worker?.stop(config.SHUTDOWN_TIMEOUT)]);
-    await Promise.all([reconciler.stop(), files?.close(), access?.close()]);
+    await Promise.all([reconciler.stop(), deliveries?.stop(), files?.close(), access?.close()]);
     await app.close();
   };
   try {

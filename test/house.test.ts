@@ -15,15 +15,16 @@ const places: [string, RegExp][] = [
   ['graphql', /^graphql\//],
   ['app', /^app\.ts$/],
   ['operation schema', /^operations\/[^/]+\/schema\.ts$/],
-  ['features', /^(search|uploads|access)\//],
+  ['features', /^(search|uploads|access)\/|^webhooks\/schema\.ts$/],
   ['jobs', /^jobs\//],
+  ['webhooks', /^webhooks\//],
   ['provider', /^operations\/[^/]+\/providers\//],
   ['operations', /^operations\//],
   ['assets', /^assets\//],
   ['connections', /^redis\.ts$/],
   ['tools', /^(compute|storage|database|queue|http)\/|^(events|rates|seats)\.ts$/],
 ];
-const order = ['start', 'graphql', 'operation schema', 'features', 'jobs', 'operations', 'provider', 'assets', 'builder', 'app', 'tools', 'connections', 'ground'];
+const order = ['start', 'graphql', 'operation schema', 'features', 'jobs', 'webhooks', 'operations', 'provider', 'assets', 'builder', 'app', 'tools', 'connections', 'ground'];
 
 const placeOf = (file: string) => places.find(([, pattern]) => pattern.test(file))?.[0];
 const toolOf = (file: string) => file.split('/')[0]!;

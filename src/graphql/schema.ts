@@ -21,6 +21,7 @@ import '../uploads/direct-schema.ts';
 import '../uploads/audio-schema.ts';
 import '../uploads/delete-schema.ts';
 import '../uploads/schema.ts';
+import '../webhooks/schema.ts';
 import { builder } from './builder.ts';
 import './job-result.ts';
 

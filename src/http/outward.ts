@@ -38,6 +38,8 @@ export interface Post {
 
 /** Requests to where somebody outside wants us to go. None of them reaches a private address; none carries a credential of ours. */
 export interface Outward {
+  /** Throws `URL_REFUSED` for a URL that can be refused without asking anybody; one that passes may still be refused when it is used. */
+  check(url: string): void;
   /**
    * Fetches what a URL names into a file. Follows up to five redirects, each judged like the URL itself. Rejects with a `UserError`
    * (`URL_REFUSED`, `URL_UNREACHABLE`, `TOO_LARGE`), or with the signal's reason when that is aborted.
@@ -86,6 +88,7 @@ export function createOutward(guard: Guard, { stallMs = 15_000 } = {}): Outward 
   }
 
   return {
+    check: (text) => void guard.check(text),
     download: (text, { path, maxBytes, timeoutMs, signal, accept = '*/*' }) =>
       limited(text, timeoutMs, signal, async (limit) => {
         const { url, response } = await follow(text, { Accept: accept, 'Accept-Encoding': 'identity' }, limit);

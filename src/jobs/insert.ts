@@ -12,15 +12,16 @@ export interface NewJob {
   idempotencyKey: string | null;
   cacheKey: string;
   retryOfId: string | null;
+  webhookId: string | null;
 }
 
 /** Writes a job and its inputs in one statement. It counts as rung: the bell follows at once, and if this process dies before, the reconciler rings after its grace. */
 export async function insertPending(sql: Sql, job: NewJob, inputIds: readonly string[], deadlineSeconds: number | null): Promise<StartedJob> {
-  const { id, ownerId, operation, provider, parameters, maxFailures, priority, idempotencyKey, cacheKey, retryOfId } = job;
+  const { id, ownerId, operation, provider, parameters, maxFailures, priority, idempotencyKey, cacheKey, retryOfId, webhookId } = job;
   await sql.$executeRaw`
     with born as (
-      insert into job (id, owner_id, operation, provider, parameters, max_failures, priority, idempotency_key, cache_key, retry_of_id, rung_at, deadline)
-      values (${id}::uuid, ${ownerId}, ${operation}, ${provider}, ${JSON.stringify(parameters)}::jsonb, ${maxFailures}, ${priority}, ${idempotencyKey}, ${cacheKey}, ${retryOfId}::uuid,
+      insert into job (id, owner_id, operation, provider, parameters, max_failures, priority, idempotency_key, cache_key, retry_of_id, webhook_id, rung_at, deadline)
+      values (${id}::uuid, ${ownerId}, ${operation}, ${provider}, ${JSON.stringify(parameters)}::jsonb, ${maxFailures}, ${priority}, ${idempotencyKey}, ${cacheKey}, ${retryOfId}::uuid, ${webhookId}::uuid,
         now(), now() + ${deadlineSeconds}::int * interval '1 second')
       returning id)
     insert into job_input (job_id, position, asset_id)

@@ -15,6 +15,7 @@ import { holdPlaceInLine } from './in-flight.ts';
 import { insertPending, type NewJob } from './insert.ts';
 import { storable } from './storable.ts';
 import { checkWait, waitForJobs } from './wait.ts';
+import { webhookFor } from '../webhooks/webhook.ts';
 
 export interface JobOptions {
   provider?: string | null;
@@ -23,6 +24,7 @@ export interface JobOptions {
   deadlineSeconds?: number | null;
   useCache?: boolean | null;
   waitMs?: number | null;
+  webhookUrl?: string | null;
 }
 
 /** What the caller of `startJob` needs of the row. */
@@ -72,6 +74,7 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
     idempotencyKey: options.idempotencyKey ?? null,
     cacheKey,
     retryOfId,
+    webhookId: options.webhookUrl ? await webhookFor(app, viewer, options.webhookUrl) : null,
   };
   try {
     const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, viewer, data, inputIds, options.deadlineSeconds ?? null);
