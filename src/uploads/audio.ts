@@ -4,9 +4,9 @@ import { createAudioClip, findStoredUpload } from '../assets/create.ts';
 import type { AudioInspection } from '../compute/audio.ts';
 import { audioLimits } from '../compute/limits.ts';
 import type { Asset } from '../database/generated/client.ts';
-import { ProviderError, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { megabytes } from '../sizes.ts';
-import type { ReceivedFile } from './receive.ts';
+import { gaveUp, type ReceivedFile } from './receive.ts';
 
 /** Ten megabytes are read in a fraction of a second; a file that needs longer is hostile. */
 const inspectTimeoutMs = 20_000;
@@ -29,11 +29,5 @@ export async function receiveAudio(app: App, viewer: Viewer, file: ReceivedFile,
 }
 
 async function inspect({ compute, config }: App, path: string): Promise<AudioInspection> {
-  try {
-    return (await compute.run('inspectAudio', { path, limits: audioLimits(config) }, { timeoutMs: inspectTimeoutMs })).output;
-  } catch (error) {
-    // It cost its child, and must not cost the other files of the request.
-    if (error instanceof ProviderError) throw new UserError('CORRUPT', `Expected a recording that can be read with little time and memory but gave up on it (${error.code})`, { cause: error });
-    throw error;
-  }
+  return (await compute.run('inspectAudio', { path, limits: audioLimits(config) }, { timeoutMs: inspectTimeoutMs }).catch((error: unknown) => gaveUp('a recording', error))).output;
 }

@@ -3,7 +3,7 @@ import type { App } from '../app.ts';
 import { createImage, findStoredUpload } from '../assets/create.ts';
 import { imageLimits } from '../compute/limits.ts';
 import type { Asset, Visibility } from '../database/generated/client.ts';
-import { UserError, type ErrorCode } from '../errors.ts';
+import { ProviderError, UserError, type ErrorCode } from '../errors.ts';
 import { megabytes } from '../sizes.ts';
 
 /** Reading a header and a small raster takes milliseconds; a file that needs longer is hostile. */
@@ -68,8 +68,14 @@ export async function receiveFile(app: App, viewer: Viewer, file: ReceivedFile, 
   if (file.tooLarge) throw tooLarge(app, file.byteSize);
   const known = await findStoredUpload(app, viewer, file.sha256);
   if (known) return { image: known, alreadyStored: true };
-  const { output } = await app.compute.run('inspect', { path: file.path, limits: imageLimits(app.config) }, { timeoutMs: inspectTimeoutMs });
+  const { output } = await app.compute.run('inspect', { path: file.path, limits: imageLimits(app.config) }, { timeoutMs: inspectTimeoutMs }).catch((error: unknown) => gaveUp('a picture', error));
   return createImage(app, viewer, file, output, facts);
+}
+
+/** A file that cost its child must not cost the other files of the request: it is refused, and anything else is thrown on. */
+export function gaveUp(what: string, error: unknown): never {
+  if (!(error instanceof ProviderError)) throw error;
+  throw new UserError('CORRUPT', `Expected ${what} that can be read with little time and memory but gave up on it (${error.code})`, { hint: 'Open it in a program and save it anew, smaller and without layers, passes or animation', cause: error });
 }
 
 export const tooLarge = ({ config }: Pick<App, 'config'>, byteSize: number) =>
