@@ -55,6 +55,8 @@ export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' |
       response.setHeader('x-request-id', requestId);
       response.setHeader('x-content-type-options', 'nosniff');
       response.setHeader('referrer-policy', 'no-referrer');
+      // What may be kept says so itself.
+      response.setHeader('cache-control', 'no-store');
       response.setHeader('content-security-policy', "frame-ancestors 'none'");
       if (config.CORS_ORIGINS.length === 0) return;
       response.setHeader('vary', 'Origin');

@@ -62,7 +62,7 @@ test('whoever holds the URL gets it inline, with headers that let caches keep it
   expect(Object.fromEntries(first.headers)).toMatchObject({
     'content-disposition': 'inline',
     'x-content-type-options': 'nosniff',
-    'content-security-policy': "sandbox; default-src 'none'",
+    'content-security-policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
     'cross-origin-resource-policy': 'cross-origin',
     'accept-ranges': 'bytes',
     'content-length': String(bytes.length),
