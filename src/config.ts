@@ -250,6 +250,13 @@ function weakSecrets(config: Config): string[] {
   });
 }
 
+/** Whatever of the settings nobody may read, so that it can be kept out of the log. */
+export function secretsOf(config: Config): string[] {
+  const named = Object.entries(config).flatMap(([name, value]) => (/_(SECRET|KEY|TOKEN|PASSWORD)$/.test(name) && typeof value === 'string' ? [value] : []));
+  const inUrls = [config.DATABASE_URL, config.REDIS_URL].flatMap((text) => (text && new URL(text).password ? [new URL(text).password, decodeURIComponent(new URL(text).password)] : []));
+  return [...named, ...inUrls, ...config.API_KEYS.map(({ secret }) => secret)].filter((secret) => secret.length >= 8);
+}
+
 function s3Problems({ S3_ENDPOINT, S3_PUBLIC_ENDPOINT, S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY }: Config): string[] {
   const needed = { S3_BUCKET, S3_ACCESS_KEY, S3_SECRET_KEY };
   const given = Object.entries({ ...needed, S3_PUBLIC_ENDPOINT }).filter(([, value]) => value).map(([name]) => name);

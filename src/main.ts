@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { ConfigError, needsCredential, readConfig, type Config } from './config.ts';
+import { ConfigError, needsCredential, readConfig, secretsOf, type Config } from './config.ts';
 import { openDatabase } from './database/open.ts';
 import { startDarkroom } from './darkroom.ts';
 import { createLog } from './log.ts';
@@ -18,14 +18,14 @@ try {
 
 /** Brings the database to its newest migration and ends; every start does the same, this one before there are many. */
 async function migrate(config: Config): Promise<void> {
-  const log = createLog(config.LOG_LEVEL);
+  const log = createLog(config.LOG_LEVEL, { secrets: secretsOf(config) });
   const database = await openDatabase(config, log);
   await database.close();
   log.info('The database is at its newest migration');
 }
 
 async function main(config: Config): Promise<void> {
-  const log = createLog(config.LOG_LEVEL);
+  const log = createLog(config.LOG_LEVEL, { secrets: secretsOf(config) });
   const darkroom = await startDarkroom(config, log);
   log.info({ role: config.ROLE, database: darkroom.app.database.kind, queue: config.REDIS_URL ? 'redis' : 'in process', data: config.DATA_DIR }, darkroom.url ? `Darkroom listens at ${darkroom.url}/graphql` : 'Darkroom works');
   if (darkroom.url && !needsCredential(config)) log.warn('There is no JWT_SECRET, JWT_JWKS_URL or API_KEYS: everybody who reaches this address is the one local viewer. It is open on loopback only');

@@ -182,8 +182,9 @@ async function readText(response: Response, provider: string, maxBytes: number):
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function failureOf({ provider, hint }: Account, { status, headers }: Response, text: string): ProviderError {
-  const { code, message } = explanation(text);
+function failureOf({ provider, key, hint }: Account, { status, headers }: Response, text: string): ProviderError {
+  // Some repeat the key that they refuse, and a failure is told to the viewer. One of a few letters is no key, but would be in every word.
+  const { code, message } = explanation(key.length < 8 ? text : text.replaceAll(key, '…'));
   const told = message ? `: ${code && !/^\d+$/.test(code) ? `${code}, ` : ''}${message}` : '';
   const retryAfterMs = parseRetryAfter(headers.get('retry-after'), Date.now());
   if (status === 401 || status === 403) return new ProviderError('PROVIDER_AUTH', `${provider} refused our key (${status})${told}`, { retryable: false, hint, status });
