@@ -83,7 +83,7 @@ export const settings = {
 
   LIMIT_REQUESTS: limit.optional().describe('Requests of one viewer in a minute, operations on sockets among them. Here and below "none" is no limit. Without it: 100; none for the one local viewer.'),
   LIMIT_COST: limit.optional().describe('Points that the queries of one viewer may cost in a minute; every answer tells in `extensions.cost` what it took. Without it: 20000; none for the one local viewer.'),
-  LIMIT_QUERY_COST: limit.optional().describe('Points that one query may cost. Without it: 5000; 50000 for the one local viewer.'),
+  LIMIT_QUERY_COST: limit.optional().describe('Points that one query may cost: a hundred jobs, and what they answer with. Without it: 10000; 50000 for the one local viewer.'),
   LIMIT_UPLOADS: limit.optional().describe('Files that one viewer may upload in a day. Without it: 2000; none for the one local viewer.'),
   LIMIT_STORED_BYTES: byteLimit.optional().describe('Bytes that the files of one viewer may have together. Without it: 10GB; none for the one local viewer.'),
   LIMIT_JOBS: limit.optional().describe('Jobs of one viewer that wait or run at a time. Without it: 1000; none for the one local viewer.'),

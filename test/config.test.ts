@@ -45,7 +45,7 @@ test('a combination that would lose data or let strangers in refuses to start', 
 });
 
 test('the schema is described, and GraphiQL served, on loopback only unless it is said', () => {
-  const open = { HOST: '0.0.0.0', JWT_SECRET: 'x'.repeat(32) };
+  const open = { HOST: '0.0.0.0', JWT_SECRET: 'kP3v-8sQm2_Lr7Tz0aXw-Yc5Hd9Gf1Bn' };
   expect(readConfig({})).toMatchObject({ GRAPHQL_INTROSPECTION: true, GRAPHIQL: true });
   expect(readConfig(open)).toMatchObject({ GRAPHQL_INTROSPECTION: false, GRAPHIQL: false });
   expect(readConfig({ ...open, GRAPHQL_INTROSPECTION: 'true' })).toMatchObject({ GRAPHQL_INTROSPECTION: true, GRAPHIQL: true });

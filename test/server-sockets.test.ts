@@ -147,7 +147,7 @@ describe('graphql-ws', () => {
     });
     expect(seen).toBeLessThan(500);
     socket.resume();
-    await until('every event', () => messages.filter(({ type }) => type === 'next').length === 2_000);
+    await until('every event', () => messages.filter(({ type }) => type === 'next').length === 2_000, 40_000);
     socket.close();
   });
 

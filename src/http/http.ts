@@ -205,8 +205,9 @@ const errorBody = z.union([
   z.object({ error: said.extend({ innererror: said.optional() }) }).transform(({ error }) => error.innererror ?? error),
   z.object({ error: z.string() }).transform(({ error }) => ({ code: undefined, message: error })),
   z.object({ detail }).transform((body) => body.detail),
+  // Before `detail`, which takes an object without a code as well.
+  said.refine(({ code }) => code !== undefined),
   detail,
-  said,
 ]);
 
 /** What the provider says about its refusal, if it says it as vendors do; a page of HTML is not for a person to read. */

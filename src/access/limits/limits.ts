@@ -13,7 +13,7 @@ export interface Limits {
   subscriptions: number | null;
 }
 
-const forUsers: Limits = { requestsPerMinute: 100, costPerMinute: 20_000, queryCost: 5_000, uploadsPerDay: 2_000, storedBytes: 10e9, jobs: 1_000, runningJobs: null, subscriptions: 100 };
+const forUsers: Limits = { requestsPerMinute: 100, costPerMinute: 20_000, queryCost: 10_000, uploadsPerDay: 2_000, storedBytes: 10e9, jobs: 1_000, runningJobs: null, subscriptions: 100 };
 /** Who has the machine for himself harms nobody but himself. */
 const forLocal: Limits = { requestsPerMinute: null, costPerMinute: null, queryCost: 50_000, uploadsPerDay: null, storedBytes: null, jobs: null, runningJobs: null, subscriptions: null };
 
