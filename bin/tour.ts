@@ -2,17 +2,19 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { showChain } from './tour/chain.ts';
 import { createDemoClient } from './tour/client.ts';
 import { startDarkroomProcesses } from './tour/darkroom.ts';
-import { drawPictures, picturesOf } from './tour/pictures.ts';
+import { drawPictures, picturesOf, samplesToCutOut } from './tour/pictures.ts';
 import { createScreen } from './tour/screen.ts';
-import { showQueries } from './tour/shows.ts';
+import { showGenerated, showQueries } from './tour/shows.ts';
 import { count, uploadAndWatch } from './tour/upload.ts';
 
 const usage = `bin/demo [FOLDER] [--keep] [--redis] [--postgres]
 
 Shows Darkroom at work: starts it, uploads the pictures of FOLDER (or ones it draws itself), shows the progress of their
-analysis, searches them, and stops it again. Nothing is installed outside of this folder.
+analysis, searches them, cuts a few out and makes 3D models of them, and stops it again. A sheet with the cut-outs and models
+stays in .cache/demo, to look at. Nothing is installed outside of this folder.
 
   --keep       leave it running until Ctrl-C, to look around in GraphiQL; its data stays afterwards
   --redis      queue and events through a Redis of its own (REDIS_URL in the environment: through that one)
@@ -74,6 +76,8 @@ async function giveTour(): Promise<void> {
     const { analyzed, failed } = await uploadAndWatch(screen, client, pictures);
     if (analyzed === 0) throw new Error('Expected at least one picture to be analysed but none was');
     await showQueries(screen, client, given === undefined ? 'red car' : undefined);
+    await showChain(screen, client, join(root, '.cache/demo'), given === undefined ? samplesToCutOut : undefined);
+    await showGenerated(screen, client);
     if (failed > 0) throw new Error(`Expected every stored picture to be analysed but ${failed} failed`);
   };
   await Promise.race([show(), darkroom.ended]);

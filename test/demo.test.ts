@@ -3,14 +3,16 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isBroken, ranNothing } from '../bin/checks/tally.ts';
+import { showChain } from '../bin/tour/chain.ts';
 import { createDemoClient } from '../bin/tour/client.ts';
 import { inRequests, picturesOf } from '../bin/tour/pictures.ts';
 import { createProgress } from '../bin/tour/progress.ts';
 import { bestLikeness, tellingColor, tellingWords } from '../bin/tour/questions.ts';
 import { createScreen, cut, widthOf } from '../bin/tour/screen.ts';
-import { showQueries } from '../bin/tour/shows.ts';
+import { showGenerated, showQueries } from '../bin/tour/shows.ts';
 import { uploadAndWatch } from '../bin/tour/upload.ts';
 import { drawSample, sampleNames } from '../src/compute/draw.ts';
 import { startTestApp } from './app.ts';
@@ -28,14 +30,26 @@ test('the tour shows every step on the real app, as plain text where there is no
   const darkroom = await startTestApp();
   try {
     for (const name of sampleNames.filter((name) => /red-car|tulip|sunset/.test(name))) await writeFile(join(folder, name), await drawSample(name, { width: 400 }));
+    await sharp({ create: { width: 300, height: 200, channels: 3, background: '#3a6ea5' } }).png().toFile(join(folder, 'plain.png'));
     const { pictures } = await picturesOf(folder);
     const { screen, read } = paper();
     const client = createDemoClient(darkroom.url, await darkroom.token('demo'));
-    expect(await uploadAndWatch(screen, client, pictures)).toEqual({ analyzed: 5, failed: 0 });
+    expect(await uploadAndWatch(screen, client, pictures)).toEqual({ analyzed: 6, failed: 0 });
     await showQueries(screen, client);
-    for (const step of [/\[5\/5\] ✓ /, /5 pictures stored and analysed/, /Search for “/, /Pictures with the/, /Pictures like/, /2 +red-car\S+ red-car/, /drawing\.svg +UNSUPPORTED_TYPE/]) expect(read()).toMatch(step);
+    await showChain(screen, client, folder, ['plain.png', 'red-car.jpg']);
+    await showGenerated(screen, client);
+    for (const step of [/\[6\/6\] ✓ /, /6 pictures stored and analysed/, /Search for “/, /Pictures with the/, /Pictures like/, /2 +red-car\S+ red-car/, /drawing\.svg +UNSUPPORTED_TYPE/, /red-car\.jpg +\d+ % of the picture, \d+ % sure +a body of \d+ triangles.*\n +plain\.png +no subject found +a relief of/, /models\.zip \(4 files/, /two-oranges\S+ +\d\.\d\d/]) expect(read()).toMatch(step);
     // eslint-disable-next-line no-control-regex -- what must not be there
     expect(read()).not.toMatch(/[\0-\x09\x0b-\x1f\x7f]/);
+    // Four columns and two rows of pictures 300 px wide and high.
+    const sheet = sharp(join(folder, 'contact-sheet.png'));
+    expect(await sheet.metadata()).toMatchObject({ format: 'png', width: 1328, height: 816, hasAlpha: false });
+    const lookOf = async (left: number, top: number) => (await sheet.clone().extract({ left, top, width: 300, height: 300 }).stats()).channels.map(({ stdev }) => Math.round(stdev));
+    // The car stands out on white; where a picture has no subject are words, thin and gray.
+    expect(Math.max(...(await lookOf(672, 72)))).toBeGreaterThan(15);
+    expect(Math.max(...(await lookOf(672, 424)))).toBeGreaterThan(0);
+    await rm(join(folder, 'contact-sheet.png'));
+    await rm(join(folder, 'plain.png'));
   } finally {
     await darkroom.stop();
   }

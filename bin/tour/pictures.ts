@@ -11,6 +11,9 @@ export interface Picture {
 const extensions = ['jpg', 'jpeg', 'png', 'webp', 'gif', 'bmp', 'tif', 'tiff', 'avif', 'heic', 'heif'];
 const maxPictures = 200;
 
+/** Drawn pictures with one clear subject. */
+export const samplesToCutOut = ['yellow-mug-on-white.jpg', 'hot-air-balloons.jpg', 'portrait-painting.jpg'];
+
 /** The pictures of a folder by their extensions, not of the folders in it; of very many the first. */
 export async function picturesOf(folder: string): Promise<{ pictures: Picture[]; left: number }> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {

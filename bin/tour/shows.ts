@@ -16,6 +16,9 @@ interface Named {
 interface Found {
   searchImages: { totalCount: number; edges: { score: number; matchedBy: string[]; highlight: string | null; node: Named & { analysis: { colors: { palette: Painted['palette'] } } | null } }[] };
 }
+interface Generated {
+  generateImages: { status: string; failure: { message: string } | null; result: { images: (Named & { width: number; height: number; origin: { model: string } })[] } | null };
+}
 type SimilarEdge = Neighbour & { hashDistance: number | null; node: Named };
 
 const libraryQuery = `{
@@ -25,6 +28,8 @@ const searchQuery = `query ($query: String, $filter: ImageFilter) { searchImages
   totalCount edges { score matchedBy highlight node { filename analysis { colors { palette { hex name share } } } } } } }`;
 const similarQuery = '{ images(first: 100) { nodes { filename similar(first: 5) { edges { score match hashDistance node { filename } } } } } }';
 const duplicatesQuery = '{ duplicateGroups(first: 5) { totalCount nodes { size images(first: 5) { filename } } } }';
+const generateMutation = `mutation ($input: GenerateImagesInput!) { generateImages(input: $input, options: { provider: "local", waitMs: 30000 }) {
+  status failure { message } result { ... on GenerateImagesResult { images { id filename width height origin { model } } } } } }`;
 const refusalMutation = 'mutation ($files: [File!]!) { uploadImages(files: $files) { results { ... on RefusedFile { filename code message hint } } } }';
 
 /** Asks the library what it is good at: words, colours, likeness, copies, and a refusal. `words` are searched instead of a telling one. */
@@ -90,6 +95,19 @@ async function showRefusal(screen: Screen, client: Client): Promise<void> {
   if (!result?.code) throw new Error('Expected an SVG to be refused but it was taken');
   screen.title('A file that is refused', 'an SVG may contain scripts, so it is no picture here');
   screen.table(['FILE', 'CODE', 'WHY'], [[drawing.name, result.code, [result.message, result.hint].filter(Boolean).join('. ')]]);
+}
+
+/** A picture from a prompt, found again by its words. */
+export async function showGenerated(screen: Screen, client: Client): Promise<void> {
+  const prompt = 'two oranges on a wooden table in the morning';
+  const { answer: { generateImages: { result, failure, status } }, ms } = await timed(() => client.ask<Generated>(generateMutation, { input: { prompt, width: 960, height: 640, seed: 7 } }));
+  const [image] = result?.images ?? [];
+  if (!image) throw new Error(`Expected a picture of ${prompt} but the job is ${status}: ${failure?.message ?? 'no picture'}`);
+  const { searchImages: { edges } } = await client.ask<Found>(searchQuery, { query: 'two oranges' });
+  const place = edges.findIndex(({ node }) => node.filename === image.filename);
+  if (place < 0) throw new Error(`Expected a search for “two oranges” to find ${image.filename} but it did not`);
+  screen.title(`A picture of “${prompt}”`, `${image.width} × ${image.height}, by ${image.origin.model} in ${ms} ms`);
+  screen.table(['FILE', 'SCORE', 'MATCH', 'WHY'], edges.slice(place, place + 1).map(({ node, score, matchedBy, highlight }) => [node.filename, score.toFixed(2), spoken(matchedBy.join(', ')), highlight ?? '']));
 }
 
 async function timed<Answer>(ask: () => Promise<Answer>): Promise<{ answer: Answer; ms: number }> {
