@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Webhook } from '../database/generated/client.ts';
+import { isUniqueViolation } from '../database/faults.ts';
 import { UserError } from '../errors.ts';
 import { newSecret } from './sign.ts';
 
@@ -16,7 +17,7 @@ const maxUrlLength = 2_000;
 export async function createWebhook({ db, http }: App, viewer: Viewer, url: string, events: readonly WebhookEvent[]): Promise<Webhook> {
   mustBeReachable(http, url);
   const others = await db.webhook.findMany({ where: { ownerId: viewer.id }, select: { url: true } });
-  if (others.some((other) => other.url === url)) throw new UserError('INVALID_INPUT', 'Expected a URL without a webhook but one of yours has this URL', { hint: 'Change it with updateWebhook' });
+  if (others.some((other) => other.url === url)) throw taken();
   if (others.length >= maxWebhooks) throw new UserError('QUOTA_EXCEEDED', `Expected at most ${maxWebhooks} webhooks of one viewer but received one more`, { hint: 'Delete one that is not needed' });
   return db.webhook.create({ data: { id: randomUUID(), ownerId: viewer.id, url, secret: newSecret(), events: [...new Set(events)] } });
 }
@@ -46,8 +47,12 @@ export interface WebhookChange {
 export async function updateWebhook({ db, http }: App, viewer: Viewer, id: string, { url, events, isPaused }: WebhookChange): Promise<void> {
   if (url != null) mustBeReachable(http, url);
   const pause = isPaused === true ? { pausedAt: new Date(), pauseReason: 'The viewer paused it' } : isPaused === false ? { pausedAt: null, pauseReason: null } : {};
-  const { count } = await db.webhook.updateMany({ where: { id, ownerId: viewer.id }, data: { ...(url != null && { url }), ...(events != null && { events: [...new Set(events)] }), ...pause } });
-  if (count === 0) throw noWebhook();
+  const change = db.webhook.updateMany({ where: { id, ownerId: viewer.id }, data: { ...(url != null && { url }), ...(events != null && { events: [...new Set(events)] }), ...pause } });
+  const { count } = await change.catch((error: unknown) => {
+    throw isUniqueViolation(error) ? taken() : error;
+  });
+  // Where nothing is to be changed nothing is counted either.
+  if (count === 0 && !(await db.webhook.findUnique({ where: { id, ownerId: viewer.id }, select: { id: true } }))) throw noWebhook();
 }
 
 export async function deleteWebhook({ db }: App, viewer: Viewer, id: string): Promise<void> {
@@ -55,6 +60,7 @@ export async function deleteWebhook({ db }: App, viewer: Viewer, id: string): Pr
   if (count === 0) throw noWebhook();
 }
 
+const taken = () => new UserError('INVALID_INPUT', 'Expected a URL without a webhook but one of yours has this URL', { hint: 'Change it with updateWebhook' });
 export const noWebhook = () => new UserError('NOT_FOUND', 'There is no webhook with this id');
 
 function mustBeReachable(http: App['http'], url: string): void {

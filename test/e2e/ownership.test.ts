@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import type { audioDetails, model3dDetails } from '../../src/assets/details.ts';
 import { drawSample } from '../../src/compute/draw.ts';
 import { schema } from '../../src/graphql/schema.ts';
+import { newSecret } from '../../src/webhooks/sign.ts';
 import { startTestApp, type TestApp } from '../app.ts';
 import type { TestClient } from '../client.ts';
 import { argumentsFor, documentFor, placesOf, type Place } from '../fixtures/id-places.ts';
@@ -48,9 +49,15 @@ describe.skipIf(!isEmbedded)('ownership', () => {
     Job: async (ownerId) => (await createJob(darkroom.app.db, { ownerId, runAfter: later(), inputs: { create: { position: 0, assetId: await image(ownerId) } } })).id,
     ApiKey: async (ownerId) => (await darkroom.app.db.apiKey.create({ data: { id: randomBytes(8).toString('hex'), ownerId, name: 'hidden', scopes: ['jobs:read'], secretHash: '0'.repeat(64) } })).id,
     Upload: async (ownerId) => (await darkroom.app.db.upload.create({ data: { id: randomUUID(), ownerId, filename: 'hidden', byteSize: 1, expiresAt: later() } })).id,
+    // A private address: a ping is refused before it leaves.
+    Webhook: async (ownerId) => (await darkroom.app.db.webhook.create({ data: { id: randomUUID(), ownerId, url: `http://127.0.0.1/${randomUUID()}`, secret: newSecret(), events: [], deliveries: { create: { ownerId, event: 'PING', nextAttemptAt: later() } } } })).id,
+    WebhookDelivery: async (ownerId) => {
+      const { id: jobId } = await createJob(darkroom.app.db, { ownerId, runAfter: later() });
+      return (await darkroom.app.db.webhookDelivery.create({ data: { ownerId, webhookId: await make('Webhook', ownerId), jobId, event: 'COMPLETED', nextAttemptAt: later() } })).id;
+    },
   };
   const nowhere: Record<string, () => string> = { ApiKey: () => randomBytes(8).toString('hex') };
-  const tables: Record<string, 'asset' | 'job' | 'apiKey' | 'upload'> = { Image: 'asset', Model3D: 'asset', AudioClip: 'asset', Job: 'job', ApiKey: 'apiKey', Upload: 'upload' };
+  const tables: Record<string, 'asset' | 'job' | 'apiKey' | 'upload' | 'webhook' | 'webhookDelivery'> = { Image: 'asset', Model3D: 'asset', AudioClip: 'asset', Job: 'job', ApiKey: 'apiKey', Upload: 'upload', Webhook: 'webhook', WebhookDelivery: 'webhookDelivery' };
   const rowOf = async (kind: string, id: string) => JSON.stringify(await (darkroom.app.db[tables[kind]!] as typeof darkroom.app.db.asset).findUnique({ where: { id } }), (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 
   const nodeKinds = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && type.getInterfaces().some(({ name }) => name === 'Node')).map(({ name }) => name);
