@@ -101,6 +101,8 @@ test.each([
   ['a file that map names but never comes', `${operations}${map}--x--\r\n`],
   ['an end inside a file', `${operations}${map}${part('0', 'by', 'a.png').slice(0, -2)}`],
   ['an end inside a header', `${operations}${map}--x\r\nContent-Dispo`],
+  ['a text without a name', part('operations', '{}').replace('; name="operations"', '')],
+  ['a file without a name', operations + map + part('0', 'bytes', 'a.png').replace('; name="0"', '')],
   ['10,000 parts', operations + map + part('0', 'bytes', 'a.png') + part('0', 'x').repeat(10_000)],
   ['a name of a megabyte', operations + map + part('n'.repeat(1_000_000), 'bytes', 'a.png')],
   ['an empty body', ''],

@@ -139,10 +139,11 @@ function feed(request: IncomingMessage, parser: BusboyInstance, maxBytes: number
     if (request.destroyed) return brokenOff();
 
     parser
-      .on('field', (name: string, text: string, _: boolean, truncated: boolean) => guarded(() => field(name, text, truncated)))
-      .on('file', (name: string, stream: BusboyFileStream, filename: string | undefined) => {
+      // Its types promise a name, but a part may come without one.
+      .on('field', (name: string | undefined, text: string, _: boolean, truncated: boolean) => guarded(() => field(name ?? '', text, truncated)))
+      .on('file', (name: string | undefined, stream: BusboyFileStream, filename: string | undefined) => {
         stream.on('error', () => {});
-        guarded(() => file(name, stream, cleanName(filename)));
+        guarded(() => file(name ?? '', stream, cleanName(filename)));
       })
       .on('fieldsLimit', () => fail(malformed('Expected only the fields "operations" and "map" but received more')))
       .on('filesLimit', () => fail(malformed('Expected only files that "map" names but received more')))
