@@ -14,6 +14,9 @@ export interface ImageWords {
 
 const maxMetadataBytes = 16_000;
 
+/** Postgres keeps neither in JSON, not even as the name of a field. */
+const unstorable = /[\0\p{Surrogate}]/u;
+
 /** Refuses words that are too long for what they are. Postgres cannot keep NUL in text. */
 export function checkWords({ title, altText, metadata }: ImageWords): void {
   for (const [name, text, limit] of [['title', title, 300], ['altText', altText, 1000]] as const) {
@@ -23,7 +26,10 @@ export function checkWords({ title, altText, metadata }: ImageWords): void {
   }
   const size = metadata == null ? 0 : Buffer.byteLength(JSON.stringify(metadata));
   if (size > maxMetadataBytes) throw new UserError('INVALID_INPUT', `Expected metadata of at most ${maxMetadataBytes} bytes as JSON but received ${size}`);
-  if (size > 0 && JSON.stringify(metadata).includes('\\u0000')) throw new UserError('INVALID_INPUT', 'Expected metadata without NUL characters');
+  JSON.stringify(metadata, (name, part: unknown) => {
+    if (unstorable.test(name) || (typeof part === 'string' && unstorable.test(part))) throw new UserError('INVALID_INPUT', 'Expected metadata without NUL characters and halves of surrogate pairs');
+    return part;
+  });
 }
 
 /** Changes what is given and leaves the rest; null takes a value away. */

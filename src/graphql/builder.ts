@@ -57,7 +57,7 @@ export const builder = new SchemaBuilder<{
 });
 
 // What leaves was made here: the checks of graphql-scalars are for what comes in, and cost a list a third of its time.
-builder.addScalarType('DateTime', new GraphQLScalarType({ ...DateTimeResolver.toConfig(), serialize: (moment) => (moment as Date).toISOString() }));
+builder.addScalarType('DateTime', new GraphQLScalarType({ ...withinCalendar(DateTimeResolver).toConfig(), serialize: (moment) => (moment as Date).toISOString() }));
 builder.addScalarType('JSON', JSONResolver);
 builder.addScalarType('URL', new GraphQLScalarType({ ...URLResolver.toConfig(), serialize: String }));
 builder.scalarType('Cursor', {
@@ -80,6 +80,15 @@ builder.scalarType('File', {
     });
   },
 });
+
+/** Postgres has no year 0, and takes none that JavaScript writes with more than four digits. */
+function withinCalendar(scalar: typeof DateTimeResolver): typeof DateTimeResolver {
+  const check = (value: Date): Date => {
+    if (value.getUTCFullYear() >= 1 && value.getUTCFullYear() <= 9999) return value;
+    throw new UserError('INVALID_INPUT', `Expected a DateTime in the years 1 to 9999 but received one in ${value.getUTCFullYear()}`);
+  };
+  return new GraphQLScalarType({ ...scalar.toConfig(), parseValue: (value) => check(scalar.parseValue(value)), parseLiteral: (node, variables) => check(scalar.parseLiteral(node, variables)) });
+}
 
 export const ErrorCodeEnum = builder.enumType('ErrorCode', {
   description: 'What is wrong with a request; the same codes stand in `extensions.code` of errors. The list is closed.',

@@ -167,6 +167,14 @@ describe.skipIf(!isEmbedded)('hostile input', () => {
     await nothingIsLeft(before);
   });
 
+  test.each([
+    ['a year that Postgres has not', '{ jobs(filter: { createdBefore: "0000-01-01T00:00:00Z" }) { totalCount } }', {}],
+    ['a year of six digits', 'query ($at: DateTime) { jobs(filter: { createdAfter: $at }) { totalCount } }', { at: '+275760-09-13T00:00:00Z' }],
+    ['half a surrogate pair as the name of a field', 'mutation ($id: ID!, $metadata: JSON) { updateImage(id: $id, input: { metadata: $metadata }) { id } }', { id: 'SW1hZ2U6MDAwMDAwMDAtMDAwMC03MDAwLTgwMDAtMDAwMDAwMDAwMDAw', metadata: { '\ud800': 1 } }],
+  ])('values that no database keeps are the client\'s fault: %s', async (_name, query, variables) => {
+    expect((await client.ask(query, variables)).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
+  });
+
   test('all the while the API was well', async () => {
     await health.stop();
     expect(health.answers.length).toBeGreaterThan(20);
