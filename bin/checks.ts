@@ -7,7 +7,7 @@ import { addTally, isBroken, ranNothing, tallyOf, type Report, type Tally } from
 import { postgresFolder } from './services/postgres.ts';
 import { redisServerPath } from './services/redis.ts';
 
-// bin/test: types, lint, then every vitest project. What needs a Redis or Postgres that cannot be had is left out, and in CI has failed.
+// bin/test: types, lint, every vitest project, then twenty seconds of fuzzing. What needs a Redis or Postgres that cannot be had is left out, and in CI has failed.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const mayLeaveOut = process.env['CI'] !== 'true';
 const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
@@ -35,6 +35,7 @@ for (const { name, find, projects: needing, mark } of services) {
   });
 }
 for (const project of projects) await runTests(project);
+await check('requests that nobody would send', 'npm', ['run', '--silent', 'fuzz', '--', '--seconds', '20']);
 for (const [file, ran] of wasRun) if (!ran && !mayLeaveOut && /redis|postgres|database|e2e/.test(file)) count('failed', `${file} was skipped by every project`);
 
 for (const remark of remarks) console.log(remark);

@@ -60,5 +60,5 @@ function tellError(error: unknown, depth = 0): unknown {
 /** Prisma repeats the call it could not make, with the row that was to be written; what was wrong with it comes last. */
 function withoutRows(message: string): string {
   const cut = /^\s*Invalid `[^`]*` invocation/.exec(message);
-  return cut ? `${cut[0].trim()}: ${message.slice(message.lastIndexOf('\n\n')).trim()}` : message;
+  return cut ? `${cut[0].trim()}: ${message.trimEnd().split('\n').at(-1)!}` : message;
 }
