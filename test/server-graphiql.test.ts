@@ -114,7 +114,7 @@ describe.skipIf(!existsSync(browserPath))('in a browser', () => {
   });
   afterAll(() => browser.close());
 
-  test('a typed token is sent over HTTP and sockets, pictures are uploaded, and their jobs watched', async () => {
+  test('a typed token is sent over HTTP and sockets, pictures are uploaded, their jobs watched, and one is taken to the tab that cuts it out', async () => {
     await page.fill('#token', 'anna');
     await Promise.all([page.waitForEvent('load'), page.press('#token', 'Tab')]);
     await until('a request with the token', () => door.state.credentials.some(({ authorization }) => authorization === 'Bearer anna'));
@@ -124,7 +124,7 @@ describe.skipIf(!existsSync(browserPath))('in a browser', () => {
     await page.click('#upload .act');
     await page.waitForSelector('#upload li');
     expect(await page.locator('#upload li').allTextContents()).toEqual([
-      'beach.jpg is stored open similar image-0', 'red <b>car.png was already here open similar image-1', 'huge.tiff Expected at most 100 bytes but received 500. Make it smaller. ',
+      'beach.jpg is stored open similar cut out image-0', 'red <b>car.png was already here open similar cut out image-1', 'huge.tiff Expected at most 100 bytes but received 500. Make it smaller. ',
     ]);
     expect(await page.textContent('#upload [role=status]')).toBe('2 of 3 pictures stored, 2 jobs started');
 
@@ -134,6 +134,12 @@ describe.skipIf(!existsSync(browserPath))('in a browser', () => {
     await page.click('.graphiql-execute-button');
     await until('an event in the answer', async () => ((await page.textContent('.result-window')) ?? '').includes('COMPLETED'));
     expect(door.state.credentials.filter(({ transport }) => transport === 'websocket').map(({ authorization }) => authorization)).toContain('Bearer anna');
+
+    await page.setInputFiles('#files', [{ name: 'beach.jpg', mimeType: 'image/png', buffer: Buffer.alloc(3, 1) }]);
+    await page.click('#upload .act');
+    await Promise.all([page.waitForEvent('load'), page.click('[aria-label="Cut out the subject of beach.jpg"]')]);
+    await page.waitForSelector('.graphiql-execute-button');
+    await until('the picture in the CutOut tab', async () => /"imageId": "image-0"/.test(((await page.textContent('[aria-label="Variables"]')) ?? '').replaceAll('\u00a0', ' ')));
     expect(faults).toEqual([]);
   });
 });

@@ -1,6 +1,6 @@
 /** The tabs that GraphiQL opens with. Each operation's name is its tab's title; a test holds them against the schema. */
 export interface Example {
-  title: 'Upload' | 'Watch' | 'Search' | 'Similar';
+  title: 'Upload' | 'Watch' | 'Search' | 'Similar' | 'CutOut' | 'Generate';
   query: string;
   variables: Record<string, unknown>;
 }
@@ -8,7 +8,8 @@ export interface Example {
 /** Also what the upload bar above GraphiQL sends, with the chosen files in `files`. */
 export const uploadExample: Example = {
   title: 'Upload',
-  query: `# GraphiQL cannot attach files: choose them in the bar above, which sends exactly this operation.
+  query: `# GraphiQL cannot attach files: choose them in
+# the bar above, which sends exactly this.
 mutation Upload($files: [File!]!, $options: UploadOptions) {
   uploadImages(files: $files, options: $options) {
     results {
@@ -36,8 +37,10 @@ mutation Upload($files: [File!]!, $options: UploadOptions) {
 /** Its variable `jobIds` is filled in by the upload bar; without it everything that happens is shown. */
 export const watchExample: Example = {
   title: 'Watch',
-  query: `# Press play, then upload pictures: every event of their jobs appears here, live.
-# With jobIds: every event of these jobs from their beginning, until all of them have ended.
+  query: `# Press play, then upload pictures: every event
+# of their jobs appears here, live. With jobIds:
+# every event of these jobs from their beginning,
+# until all of them have ended.
 subscription Watch($jobIds: [ID!]) {
   jobEvents(jobIds: $jobIds) {
     cursor
@@ -58,7 +61,8 @@ subscription Watch($jobIds: [ID!]) {
 
 const searchExample: Example = {
   title: 'Search',
-  query: `# By words, by colour, or by both. Leave either out.
+  query: `# By words, by colour, or by both.
+# Leave either out.
 query Search($words: String, $filter: ImageFilter) {
   searchImages(query: $words, filter: $filter, first: 20) {
     totalCount
@@ -87,7 +91,8 @@ query Search($words: String, $filter: ImageFilter) {
 /** Its variable `imageId` is filled in by the upload bar. */
 export const similarExample: Example = {
   title: 'Similar',
-  query: `# The id comes from an upload (the bar above has a link for it) or from the tab Search.
+  query: `# The id comes from an upload (the bar above has
+# a link for it) or from the tab Search.
 query Similar($imageId: ID!) {
   similarImages(to: { imageId: $imageId }, minScore: 0.5, first: 20) {
     edges {
@@ -101,4 +106,68 @@ query Similar($imageId: ID!) {
   variables: { imageId: '' },
 };
 
-export const examples: readonly Example[] = [uploadExample, watchExample, searchExample, similarExample];
+/** Its variable `imageId` is filled in by the upload bar. */
+export const cutOutExample: Example = {
+  title: 'CutOut',
+  query: `# The subject alone, and as a 3D model. The id
+# comes from an upload (the bar above has a link
+# for it) or from the tab Search. Without waitMs
+# the jobs are answered at once, to be watched.
+mutation CutOut($imageId: ID!, $input: RemoveBackgroundInput, $options: JobOptions) {
+  removeBackground(imageId: $imageId, input: $input, options: $options) {
+    id
+    status
+    failure { code message hint }
+    result {
+      ... on RemoveBackgroundResult {
+        coverage
+        confidence
+        cutout { id filename rendition(width: 640) { url } }
+      }
+    }
+  }
+  createModel3d(imageIds: [$imageId], options: $options) {
+    id
+    status
+    failure { code message hint }
+    result {
+      ... on Model3DResult {
+        models {
+          ... on CreatedModel3D { model { id filename shape faceCount url { url } thumbnail { url { url } } } }
+          ... on FailedModel3D { code message hint }
+        }
+      }
+    }
+  }
+}
+`,
+  variables: { imageId: '', input: { padding: 0.04, shadow: false }, options: { waitMs: 30_000 } },
+};
+
+const generateExample: Example = {
+  title: 'Generate',
+  query: `# Pictures from words: drawn by a program, or by a
+# model where this server has one. Who can do it:
+# { operations { name providers { name available } } }
+mutation Generate($input: GenerateImagesInput!, $options: JobOptions) {
+  generateImages(input: $input, options: $options) {
+    id
+    status
+    failure { code message hint }
+    result {
+      ... on GenerateImagesResult {
+        images {
+          id
+          filename
+          origin { provider model seed }
+          rendition(width: 640) { url }
+        }
+      }
+    }
+  }
+}
+`,
+  variables: { input: { prompt: 'a lighthouse by the sea at dusk', count: 2, width: 1024, height: 768 }, options: { waitMs: 30_000 } },
+};
+
+export const examples: readonly Example[] = [uploadExample, watchExample, searchExample, similarExample, cutOutExample, generateExample];

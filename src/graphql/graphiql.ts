@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { examples, similarExample, uploadExample, watchExample } from './examples.ts';
+import { cutOutExample, examples, similarExample, uploadExample, watchExample } from './examples.ts';
 import { startScript, uploadBar, uploadBarScript, uploadBarStyle } from './graphiql/upload-bar.ts';
 
 interface Page {
@@ -46,7 +46,7 @@ async function renderPage(options: { needsToken: boolean }): Promise<Page> {
     ...(options.needsToken && Object(liveHeaders)),
   }).replaceAll('"@headers"', 'darkroom.headers');
 
-  const setup = `globalThis.darkroom = ${inScript({ upload: uploadExample, watch: watchExample, similar: similarExample })};${startScript}`;
+  const setup = `globalThis.darkroom = ${inScript({ upload: uploadExample, watch: watchExample, similar: similarExample, cutOut: cutOutExample })};${startScript}`;
   // The editor's own code holds the text of other pages: only the first root and the last end of a body are this page's.
   const root = graphiql.indexOf('<div id="root">');
   const end = graphiql.lastIndexOf('</body>');

@@ -117,10 +117,17 @@ export const uploadBarScript = /* JS */ `
         item.append(link, ' ');
       }
       if (image?.id) {
-        const similar = Object.assign(document.createElement('a'), { href: '#', textContent: 'similar' });
-        similar.setAttribute('aria-label', 'Find pictures similar to ' + name);
-        similar.addEventListener('click', (event) => { event.preventDefault(); openTab(darkroom.similar, { imageId: image.id }); });
-        item.append(similar, ' ', Object.assign(document.createElement('code'), { textContent: image.id }));
+        const tabs = [
+          { text: 'similar', says: 'Find pictures similar to ' + name, example: darkroom.similar },
+          { text: 'cut out', says: 'Cut out the subject of ' + name, example: darkroom.cutOut },
+        ];
+        for (const { text, says, example } of tabs) {
+          const link = Object.assign(document.createElement('a'), { href: '#', textContent: text });
+          link.setAttribute('aria-label', says);
+          link.addEventListener('click', (event) => { event.preventDefault(); openTab(example, { ...example.variables, imageId: image.id }); });
+          item.append(link, ' ');
+        }
+        item.append(Object.assign(document.createElement('code'), { textContent: image.id }));
       }
       list.append(item);
     };
