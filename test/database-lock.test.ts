@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -38,6 +38,12 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 const pretendOwner = (owner: object) => writeFile(`${folder}.lock`, JSON.stringify(owner));
+
+test('a folder that is made is for its user alone', async () => {
+  const release = await lockFolder(folder);
+  expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  await release();
+});
 
 test('a second process is refused, with the folder, the owner and what helps', async () => {
   const { child, says } = await lockElsewhere();

@@ -22,7 +22,8 @@ interface Owner {
  * the kernel closes with their process: a killed owner frees it at once, and one that is only slow or stopped keeps it.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
-  await mkdir(folder, { recursive: true });
+  // Other users of the machine are strangers too.
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const path = await realpath(folder);
   const file = `${path}.lock`;
   const sockets: Server[] = [];
