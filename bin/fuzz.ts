@@ -22,7 +22,7 @@ const shared = fileURLToPath(new URL('../../shared/data/photos', import.meta.url
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string', default: String(randomInt(2 ** 31)) }, memory: { type: 'string', default: '900' }, help: { type: 'boolean', default: false } },
+  options: { seconds: { type: 'string', default: '60' }, seed: { type: 'string', default: String(randomInt(2 ** 31)) }, memory: { type: 'string', default: '1200' }, help: { type: 'boolean', default: false } },
 });
 const [seconds, seed, memory] = [values.seconds, values.seed, values.memory].map(Number) as [number, number, number];
 if (values.help || ![seconds, seed, memory].every((value) => value >= 0) || positionals.length > 1) {
