@@ -4,7 +4,9 @@ import { defineConfig } from 'vitest/config';
 const waysToRun = ['embedded', 'redis', 'postgres'] as const;
 /** Suites about neither queue, events nor limits: Redis in place of memory is nothing to them. */
 const notAboutRedis = ['archives', 'azure', 'clone-voice', 'generate', 'model-3d', 'public', 'remove-background', 'renditions', 'search', 'storage-s3', 'uploads-direct', 'vectors', 'webhooks'];
-const leftOutOf = { embedded: [], redis: notAboutRedis, postgres: [] };
+/** Suites whose SQL is that of others, and whose time goes into pixels. */
+const notAboutPostgres = ['archives', 'clone-voice', 'remove-background', 'renditions'];
+const leftOutOf = { embedded: [], redis: notAboutRedis, postgres: notAboutPostgres };
 
 export default defineConfig({
   // Vite would take graphql's ESM build and Node gives its libraries the CommonJS one; two copies do not know each other's errors and types.
