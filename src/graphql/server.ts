@@ -168,6 +168,7 @@ export async function startServer<Context extends object>(options: ServerOptions
       }, timeoutMs);
       void sockets.close();
       await closed;
+      await sockets.ended();
       clearTimeout(deadline);
     },
   };

@@ -140,7 +140,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
       { socket, requestId, address: addressOf(request) },
     );
     socket.once('close', (code, reason) => {
-      closed(code, String(reason)).catch((error: unknown) => log.error({ requestId, err: error }, 'A closed socket left a subscription behind'));
+      track(closed(code, String(reason)).catch((error: unknown) => log.error({ requestId, err: error }, 'A closed socket left a subscription behind')));
     });
   });
 
@@ -157,6 +157,10 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     async close(): Promise<void> {
       await Promise.all(running);
       for (const socket of sockets.clients) socket.close(goingAway, 'The server is stopping');
+    },
+    /** After the last socket is closed: their subscriptions have let go of the database, which may be closed next. */
+    async ended(): Promise<void> {
+      await Promise.all(running);
     },
     terminate(): void {
       for (const socket of sockets.clients) socket.terminate();
