@@ -140,7 +140,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
       { socket, requestId, address: addressOf(request) },
     );
     socket.once('close', (code, reason) => {
-      track(closed(code, String(reason)).catch((error: unknown) => log.error({ requestId, err: error }, 'A closed socket left a subscription behind')));
+      void track(closed(code, String(reason)).catch((error: unknown) => log.error({ requestId, err: error }, 'A closed socket left a subscription behind')));
     });
   });
 
