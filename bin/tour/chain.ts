@@ -38,7 +38,7 @@ const jobsQuery = `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Job { id fai
   ... on RemoveBackgroundResult { coverage confidence cutout { id ${rendition} } }
   ... on Model3DResult { models { ... on FailedModel3D { message } ... on CreatedModel3D { model { shape faceCount byteSize thumbnail { ${rendition} } } } } } } } } }`;
 
-const maxTried = 5;
+const maxTried = 4;
 const maxShown = 3;
 const columns: SheetColumn[] = [{ title: 'Original', ground: 'light' }, { title: 'Cut-out', ground: 'chequered' }, { title: 'On white', ground: 'white' }, { title: '3D model', ground: 'gray' }];
 
@@ -47,7 +47,8 @@ export async function showChain(screen: Screen, client: Client, folder: string, 
   const startedAt = performance.now();
   const { images: { nodes } } = await client.ask<{ images: { nodes: Source[] } }>(sourcesQuery);
   const tried = pick(nodes.filter(({ filename }) => names.length === 0 || names.includes(filename)), maxTried);
-  screen.title('A picture through everything', `cut out, put on white, made a 3D model, fetched as a zip; ${count(tried.length, 'picture')} tried`);
+  const chosen = tried.length > maxShown ? `the ${maxShown} surest of ${tried.length} are shown` : count(tried.length, 'picture');
+  screen.title('A picture through everything', `cut out, put on white, made a 3D model, fetched as a zip; ${chosen}`);
 
   const cutOuts = await cutOut(client, tried);
   // Those with a subject first, the surest of them first of all.
