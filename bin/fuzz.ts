@@ -64,8 +64,8 @@ interface Answer {
 /** As no fetch would send it: the path as it is. A stream is read for a moment and left, as clients do. */
 function send({ method, path, headers, body }: Case): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const isStream = headers['accept'] === 'text/event-stream';
     const sending = request(subject.url, { method, path, headers: { ...headers, 'content-length': body?.length ?? 0 }, agent: false, signal: AbortSignal.timeout(hangMs) }, (response) => {
+      const isStream = /event-stream|multipart/.test(response.headers['content-type'] ?? '');
       const chunks: Buffer[] = [];
       const answer = () => resolve({ status: response.statusCode!, text: Buffer.concat(chunks).toString('utf8') });
       response.on('data', (chunk: Buffer) => chunks.push(chunk)).once('end', answer).once('error', isStream ? answer : reject);
