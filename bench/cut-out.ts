@@ -16,7 +16,7 @@ import { childrenOf, cpuMsOf } from './machine.ts';
 import { outlines } from './outlines.ts';
 import { somePictures } from './pictures.ts';
 
-/** What `vision.md` reports of this method on its own pictures: mean and median of intersection over union. */
+/** What this method was first measured at, on other pictures: mean and median of intersection over union. */
 const bars: Record<string, [mean: number, median: number]> = { plain: [0.906, 0.94], bokeh: [0.774, 0.867], clutter: [0.53, 0.54] };
 
 export async function figure(bench: Bench): Promise<Row[]> {
@@ -32,7 +32,7 @@ async function qualityRows({ folder }: Bench): Promise<Row[]> {
   return rows;
 }
 
-/** How well masks agree with the truth, beside the usual recipe: GrabCut from a rectangle in the middle. Where `vision.md` has no figure for these pictures, the recipe is the bar. */
+/** How well masks agree with the truth, beside the usual recipe: GrabCut from a rectangle in the middle. Where there is no earlier figure, the recipe is the bar. */
 async function quality(compute: Compute, folder: string, what: string, pictures: AsyncIterable<KnownPicture>, bar: [number, number] | null): Promise<Row> {
   const ours: number[] = [];
   const recipe: number[] = [];
