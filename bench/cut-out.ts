@@ -12,7 +12,7 @@ import { createLog } from '../src/log.ts';
 import { composedPictures, groundNames, type KnownPicture, photos, truthOf } from './cut-out-truth.ts';
 import { limits, modelRows, options } from './cut-out-model.ts';
 import { type Bench, median, round, type Row } from './figure.ts';
-import { childrenOf, cpuMsOf } from './machine.ts';
+import { childrenOf, cpuMsOf, useAllCpus } from './machine.ts';
 import { outlines } from './outlines.ts';
 import { somePictures } from './pictures.ts';
 
@@ -20,6 +20,7 @@ import { somePictures } from './pictures.ts';
 const bars: Record<string, [mean: number, median: number]> = { plain: [0.906, 0.94], bokeh: [0.774, 0.867], clutter: [0.53, 0.54] };
 
 export async function figure(bench: Bench): Promise<Row[]> {
+  useAllCpus();
   return [...(existsSync(photos) ? await qualityRows(bench) : []), ...(await speedRows(bench)), ...(await modelRows(bench))];
 }
 

@@ -16,6 +16,12 @@ const lastCpu = availableParallelism() - 1;
 export function keepToLastCpu(): void {
   if (taskset) execFileSync(taskset, ['-a', '-c', '-p', String(lastCpu), String(process.pid)], { stdio: 'ignore' });
 }
+
+/** For a figure whose own children are what is measured, on as many CPUs as there are. */
+export function useAllCpus(): void {
+  if (taskset) execFileSync(taskset, ['-a', '-c', '-p', `0-${lastCpu}`, String(process.pid)], { stdio: 'ignore' });
+}
+
 const onFirstCpu = ['-c', '0'];
 const onAllCpus = ['-c', `0-${lastCpu}`];
 

@@ -32,7 +32,6 @@ if (!existsSync(join(root, 'bench/node_modules'))) {
   console.log('Installing what Darkroom is measured against …');
   execFileSync('npm', ['ci', '--loglevel=error'], { cwd: join(root, 'bench'), stdio: 'inherit' });
 }
-keepToLastCpu();
 // Leaving in order ends what was started.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
@@ -41,6 +40,7 @@ const loadBefore = load();
 const rows: Row[] = [];
 let failed = 0;
 for (const name of wanted.length > 0 ? wanted : Object.keys(figures)) {
+  keepToLastCpu();
   const bench = await openBench();
   const from = performance.now();
   try {
