@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { fitMixture } from '../src/compute/cut-out/gaussian-mixture.ts';
 import { linkNeighbours } from '../src/compute/cut-out/links.ts';
-import { cutGrid } from '../src/compute/cut-out/max-flow.ts';
+import { grid } from '../src/compute/cut-out/max-flow.ts';
 import { labPlanes } from '../src/compute/cut-out/saliency.ts';
 import { root } from './machine.ts';
 import { outlines } from './outlines.ts';
@@ -32,7 +32,7 @@ export async function truthOf(name: string): Promise<KnownPicture> {
   const drawn = await draw('fill="#fff"');
   const strip = await draw(`fill="none" stroke="#fff" stroke-width="${Math.max(width, height) * STRIP}"`);
   const lab = labPlanes({ width, height, channels: 3, data });
-  const links = linkNeighbours(lab, 20);
+  const cut = grid(width, height, linkNeighbours(lab, 20));
   let mask: Uint8Array = drawn.map((value) => (value > 127 ? 1 : 0));
   for (let round = 0; round < 2; round++) {
     const of = (side: number) => fitMixture(lab, Uint32Array.from(mask.keys()).filter((i) => mask[i] === side));
@@ -43,7 +43,7 @@ export async function truthOf(name: string): Promise<KnownPicture> {
       const [out, within] = cost(i);
       return Math.round(20 * (out - within));
     });
-    mask = cutGrid(width, height, terminals, links);
+    mask = cut(terminals);
   }
   const picture = await sharp(data, { raw: info }).png().toBuffer();
   return { picture, width, height, truth: mask.map((value) => value * 255) };

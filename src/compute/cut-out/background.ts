@@ -78,12 +78,18 @@ function shortestPaths({ count, edges, isOnBorder }: Superpixels, distance: Dist
   for (const [i, j] of edges) join(i, j);
   for (let i = 0; i < count; i++) for (let j = i + 1; j < count; j++) if (isOnBorder[i] && isOnBorder[j]) join(i, j);
   for (let i = 0; i < count; i++) along[i * count + i] = 0;
-  for (let k = 0; k < count; k++) for (let i = 0; i < count; i++) {
-    const first = along[i * count + k]!;
-    // Patches so far apart are of no one region, by whatever way.
-    if (first > 1) continue;
-    for (let j = 0, ij = i * count, kj = k * count; j < count; j++, ij++, kj++) if (first + along[kj]! < along[ij]!) along[ij] = first + along[kj]!;
+  // A way is as long as the way back, so that half of the table is enough, but for the row that all others are compared with.
+  const via = new Float32Array(count);
+  for (let k = 0; k < count; k++) {
+    for (let j = 0; j < count; j++) via[j] = along[j <= k ? k * count + j : j * count + k]!;
+    for (let i = 0; i < count; i++) {
+      const first = via[i]!;
+      // Patches so far apart are of no one region, by whatever way.
+      if (first > 1) continue;
+      for (let j = 0, ij = i * count; j < i; j++, ij++) if (first + via[j]! < along[ij]!) along[ij] = first + via[j]!;
+    }
   }
+  for (let i = 0; i < count; i++) for (let j = 0; j < i; j++) along[j * count + i] = along[i * count + j]!;
   return along;
 }
 

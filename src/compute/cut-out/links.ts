@@ -3,7 +3,7 @@ import type { LabPlanes } from './saliency.ts';
 /** What it costs to part two equal neighbours, in units of the colour models' logarithms: the figure of the paper. */
 const SMOOTHNESS = 50;
 
-/** What `cutGrid` is to pay between neighbours, in whole numbers of 1 / `unit`: little across an edge, where colours differ more than they do on average. Source: GrabCut, equation 11. */
+/** What a cut of the grid pays between neighbours, in whole numbers of 1 / `unit`: little across an edge, where colours differ more than they do on average. Source: GrabCut, equation 11. */
 export function linkNeighbours(lab: LabPlanes, unit: number): Int32Array {
   const { width, height } = lab[0];
   const [L, a, b] = [lab[0].data, lab[1].data, lab[2].data];

@@ -6,20 +6,28 @@ const TERMINAL = 8;
 const ORPHAN = 9;
 
 /**
- * The cheapest way to cut a grid in two: 1 for each pixel that stays with the source, 0 for the sink.
- * `terminals`: positive is what the source would pay for the pixel, negative what the sink would.
- * `links[pixel * 8 + direction]`: what it costs to part a pixel from its neighbour, directions from the upper left to the lower right, row by row; whole numbers.
- * Source: Boykov & Kolmogorov, "An Experimental Comparison of Min-Cut/Max-Flow Algorithms" (PAMI 2004).
+ * Gives the cheapest way to cut a grid in two: 1 for each pixel that stays with the source, 0 for the sink.
+ * Positive `terminals` are what the source would pay for the pixel, negative ones what the sink would.
  */
-export function cutGrid(width: number, height: number, terminals: Int32Array, links: Int32Array): Uint8Array {
+export type Cut = (terminals: Int32Array) => Uint8Array;
+
+/**
+ * A grid to be cut, for one set of terminals after another. Each cut goes on from the flow of the one before, which changes how long it takes and not what it gives.
+ * `links[pixel * 8 + direction]`: what it costs to part a pixel from its neighbour, directions from the upper left to the lower right, row by row; whole numbers.
+ * Sources: Boykov & Kolmogorov, "An Experimental Comparison of Min-Cut/Max-Flow Algorithms" (PAMI 2004); Kohli & Torr, "Dynamic Graph Cuts for Efficient Inference
+ * in Markov Random Fields" (PAMI 2007) for the flow that is kept.
+ */
+export function grid(width: number, height: number, links: Int32Array): Cut {
   // A frame of pixels without links spares every test for the edge of the grid.
   const stride = width + 2;
   const count = stride * (height + 2);
   const offsets = [-stride - 1, -stride, -stride + 1, -1, 1, stride - 1, stride, stride + 1];
+  /** What the terminal of each node has left to give, after the flow that already runs. */
   const rest = new Int32Array(count);
+  const given = new Int32Array(width * height);
   const capacity = new Int32Array(count * 8);
   const tree = new Uint8Array(count);
-  const parent = new Int8Array(count).fill(NO_PARENT);
+  const parent = new Int8Array(count);
   const stamp = new Int32Array(count);
   const depth = new Int32Array(count);
   const isQueued = new Uint8Array(count);
@@ -44,12 +52,43 @@ export function cutGrid(width: number, height: number, terminals: Int32Array, li
     const pixel = y * width + x;
     const node = (y + 1) * stride + x + 1;
     for (let d = 0; d < 8; d++) capacity[node * 8 + d] = links[pixel * 8 + d]!;
-    const terminal = (rest[node] = terminals[pixel]!);
-    if (terminal === 0) continue;
-    tree[node] = terminal > 0 ? SOURCE : SINK;
-    parent[node] = TERMINAL;
-    depth[node] = 1;
-    activate(node);
+  }
+
+  /** The shortest ways, from a source's pixel to a sink's beside it, need no trees. */
+  function pushToNeighbours(): void {
+    for (let node = stride; node < count - stride; node++) {
+      for (let d = 0; d < 8 && rest[node]! > 0; d++) {
+        const other = node + offsets[d]!;
+        const flow = Math.min(rest[node]!, capacity[node * 8 + d]!, -rest[other]!);
+        if (flow <= 0) continue;
+        rest[node]! -= flow;
+        rest[other]! += flow;
+        capacity[node * 8 + d]! -= flow;
+        capacity[other * 8 + 7 - d]! += flow;
+      }
+    }
+  }
+
+  /** Both trees begin at their terminals. */
+  function plant(terminals: Int32Array): void {
+    tree.fill(FREE);
+    parent.fill(NO_PARENT);
+    stamp.fill(0);
+    time = 0;
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+      const pixel = y * width + x;
+      rest[(y + 1) * stride + x + 1]! += terminals[pixel]! - given[pixel]!;
+      given[pixel] = terminals[pixel]!;
+    }
+    pushToNeighbours();
+    for (let node = stride; node < count - stride; node++) {
+      const left = rest[node]!;
+      if (left === 0) continue;
+      tree[node] = left > 0 ? SOURCE : SINK;
+      parent[node] = TERMINAL;
+      depth[node] = 1;
+      activate(node);
+    }
   }
 
   /** Grows the tree of an active node; gives the link over which it met the other tree, seen from the source's side, or -1. */
@@ -168,24 +207,27 @@ export function cutGrid(width: number, height: number, terminals: Int32Array, li
     tree[node] = FREE;
   }
 
-  while (head !== tail) {
-    const node = active[head]!;
-    let link = -1;
-    if (tree[node] !== FREE) link = grow(node);
-    if (link < 0) {
-      head = head === count ? 0 : head + 1;
-      isQueued[node] = 0;
-      continue;
+  return (terminals) => {
+    plant(terminals);
+    while (head !== tail) {
+      const node = active[head]!;
+      let link = -1;
+      if (tree[node] !== FREE) link = grow(node);
+      if (link < 0) {
+        head = head === count ? 0 : head + 1;
+        isQueued[node] = 0;
+        continue;
+      }
+      time++;
+      augment(link);
+      for (let i = 0; i < orphans.length; i++) adopt(orphans[i]!);
+      orphans.length = 0;
     }
-    time++;
-    augment(link);
-    for (let i = 0; i < orphans.length; i++) adopt(orphans[i]!);
-    orphans.length = 0;
-  }
 
-  const side = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
-    side[y * width + x] = tree[(y + 1) * stride + x + 1] === SOURCE ? 1 : 0;
-  }
-  return side;
+    const side = new Uint8Array(width * height);
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+      side[y * width + x] = tree[(y + 1) * stride + x + 1] === SOURCE ? 1 : 0;
+    }
+    return side;
+  };
 }

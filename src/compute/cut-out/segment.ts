@@ -1,6 +1,6 @@
 import { fitMixture, type GaussianMixture } from './gaussian-mixture.ts';
 import { linkNeighbours } from './links.ts';
-import { cutGrid } from './max-flow.ts';
+import { grid } from './max-flow.ts';
 import { type Plane, quantile } from './plane.ts';
 import { type LabPlanes, otsu } from './saliency.ts';
 
@@ -30,7 +30,7 @@ export function segment(lab: LabPlanes, salient: Plane): Segmentation {
   const [L, a, b] = [lab[0].data, lab[1].data, lab[2].data];
   const { mask: guess, sure, leaning } = seed(salient);
   let mask = guess;
-  const links = linkNeighbours(lab, UNIT);
+  const cut = grid(width, height, linkNeighbours(lab, UNIT));
   const terminals = new Int32Array(mask.length);
   const evidence = new Float32Array(mask.length);
   for (let round = 0; round < ROUNDS; round++) {
@@ -41,7 +41,7 @@ export function segment(lab: LabPlanes, salient: Plane): Segmentation {
       const isSure = sure[i] === -1 || (sure[i] === 1 && (round === 0 || likelier > DOUBT));
       terminals[i] = isSure ? sure[i]! * SURE : Math.round(UNIT * (likelier + SALIENCE * leaning[i]!));
     }
-    mask = cutGrid(width, height, terminals, links);
+    mask = cut(terminals);
   }
   return { mask: { width, height, data: Float32Array.from(mask) }, evidence };
 }
