@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { HandedOver, type ProviderError } from '../src/errors.ts';
 import { falUnavailable, runOnFal } from '../src/operations/fal.ts';
 import { readConfig } from '../src/config.ts';
-import { type Fal, type FalRoute, startFal } from './fixtures/fal-server.ts';
+import { type Fal, type FalRoute, startFal, statusStream } from './fixtures/fal-server.ts';
 import { failureOf, runOf, useWorkshop, type RunOptions } from './fixtures/provider-run.ts';
 import { commonFailures } from './fixtures/vendor-failures.ts';
 import type { Turn } from './fixtures/vendor-server.ts';
@@ -25,10 +25,17 @@ test('a request waits, runs and is completed, and its answer comes back', async 
   expect(seen).toEqual(['IN_QUEUE 1', 'IN_PROGRESS null', 'COMPLETED null']);
   expect(fal.received.map(({ method, url }) => `${method} ${url.pathname}`)).toEqual([
     'POST /fal-ai/flux/schnell',
-    ...['status', 'status', 'status'].map((action) => `GET /fal-ai/flux/requests/request-1/${action}`),
+    'GET /fal-ai/flux/requests/request-1/status/stream',
     'GET /fal-ai/flux/requests/request-1',
   ]);
   expect(fal.received[0]!.headers).toMatchObject({ authorization: `Key ${fal.key}`, 'content-type': 'application/json' });
+});
+
+test('a status stream that ends too early is opened again, and nothing is told twice', async () => {
+  fal.next('status', statusStream([{ status: 'IN_QUEUE', queue_position: 1 }]), statusStream([]));
+  expect(await start()).toEqual({ echo: { prompt: 'a cat', part: 0 } });
+  expect(seen).toEqual(['IN_QUEUE 1', 'IN_PROGRESS null', 'COMPLETED null']);
+  expect(fal.count('status')).toBe(3);
 });
 
 test('without a key it says what is needed', () => {
@@ -75,12 +82,13 @@ describe('what is paid for is not paid for twice', () => {
 describe('an abort', () => {
   test.each<[string, Error, boolean]>([['for good cancels the request at fal', new Error('Cancelled'), true], ['of a job that goes on elsewhere leaves the request alone', new HandedOver('This process is stopping'), false]])('%s', async (_name, reason, cancels) => {
     const controller = new AbortController();
-    fal.every('status', { status: 202, body: { status: 'IN_PROGRESS' } });
+    fal.every('status', statusStream([{ status: 'IN_PROGRESS' }], true));
     const outcome = start({ signal: controller.signal }).catch((error: unknown) => error);
     await until('fal has been asked', () => fal.count('status') > 0);
     controller.abort(reason);
     expect(await outcome).toBe(reason);
     expect(fal.requests.get('request-1')!.cancelled).toBe(cancels);
+    await until('the stream is closed', () => fal.received.find(({ route }) => route === 'status')!.wasLeft);
   });
 
   test('is not held up by a cancel that fails', async () => {
@@ -110,7 +118,9 @@ describe('a failure says whether another try is worth it', () => {
   });
 
   test.each<[FalRoute, Turn, Partial<ProviderError>]>([
-    ['status', { status: 200, body: { status: 'PERHAPS' } }, { code: 'PROVIDER_ERROR', retryable: true }],
+    ['status', statusStream([{ status: 'PERHAPS' }]), { code: 'PROVIDER_ERROR', retryable: true }],
+    ['status', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>Sign in to the hotel network</html>' }, { code: 'PROVIDER_ERROR', retryable: true, message: expect.stringContaining('stream of events') }],
+    ['status', statusStream([{ status: 'IN_QUEUE' }], true), { code: 'PROVIDER_TIMEOUT', retryable: true }],
     ['status', 'hang', { code: 'PROVIDER_TIMEOUT', retryable: true }],
     ['result', 'hang in the body', { code: 'PROVIDER_TIMEOUT', retryable: true }],
     ['result', refusals[3]![1], { code: 'PROVIDER_REFUSED', retryable: false }],

@@ -1,6 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
-import { type FailureCode, ProviderError } from '../errors.ts';
+import { ProviderError } from '../errors.ts';
+import { createGate, type Gate, seconds } from './gate.ts';
 import { createGuard } from './guard.ts';
 import { createOutward, type Outward } from './outward.ts';
 
@@ -20,7 +21,7 @@ export interface Call {
   /** A form is sent as multipart; files in it that are backed by the disk are read while they are sent. */
   body?: Uint8Array<ArrayBuffer> | FormData;
   signal: AbortSignal;
-  /** For the whole of it: connecting, sending, waiting and the last byte of the answer. */
+  /** For the whole of it: connecting, sending, waiting and the last byte of the answer. Of a stream it is the longest silence. */
   timeoutMs: number;
   /** Waits up to this long at a closed gate, and after a 429; without it the job is sent back to wait. */
   patienceMs?: number;
@@ -50,6 +51,8 @@ export interface Http extends Outward {
   call(account: Account, call: Call): Promise<Answer>;
   /** As `call`; what is no JSON that `schema` takes is a `ProviderError` as well, and worth another try: most such answers come from a proxy. */
   json<Schema extends z.ZodType>(account: Account, schema: Schema, call: JsonCall): Promise<z.infer<Schema>>;
+  /** Server-sent events whose data is such JSON, one by one until the provider closes the stream; each stream is given up where the loop over it is left. Rejects as `json` does. */
+  events<Schema extends z.ZodType>(account: Account, schema: Schema, call: Call): AsyncIterable<z.infer<Schema>>;
 }
 
 const defaultMaxBytes = 10_000_000;
@@ -58,13 +61,8 @@ const maxPauseMs = 600_000;
 const minPauseMs = 1_000;
 /** A 429 that does not say how long. */
 const defaultPauseMs = 5_000;
-/** So many faults in a row, from whichever job, are an outage: one call at a time asks whether it is over, each pause twice as long as the last. */
-const outageFaults = 5;
-const firstOutageMs = 5_000;
-const maxOutageMs = 300_000;
-const answers = new Set<FailureCode>(['PROVIDER_AUTH', 'PROVIDER_REFUSED', 'PROVIDER_RATE_LIMITED']);
 
-export function createHttp({ outageMs = firstOutageMs, outward = createOutward(createGuard()) }: { outageMs?: number; outward?: Outward } = {}): Http {
+export function createHttp({ outageMs, outward = createOutward(createGuard()) }: { outageMs?: number; outward?: Outward } = {}): Http {
   const gates = new Map<string, Gate>();
   const gateOf = ({ provider, key }: Account): Gate => {
     const name = `${provider} ${key}`;
@@ -72,92 +70,92 @@ export function createHttp({ outageMs = firstOutageMs, outward = createOutward(c
     gates.set(name, gate);
     return gate;
   };
+  /** Waits for an open gate and tells it how the work went; goes on after a pause that fits into the patience. */
+  async function pass<Result>(account: Account, { patienceMs = 0, signal }: Call, work: () => Promise<Result>): Promise<Result> {
+    const gate = gateOf(account);
+    const patientUntil = Date.now() + patienceMs;
+    for (;;) {
+      await gate.pass(patientUntil, signal);
+      try {
+        const result = await work();
+        gate.report(null);
+        return result;
+      } catch (error) {
+        gate.report(error);
+        const pauseMs = error instanceof ProviderError && error.code === 'PROVIDER_RATE_LIMITED' ? error.retryAfterMs : undefined;
+        if (pauseMs === undefined || Date.now() + pauseMs > patientUntil) throw error;
+      }
+    }
+  }
+
   const http: Http = {
     ...outward,
     checkGate: (account) => gateOf(account).check(),
+    call: (account, call) => pass(account, call, () => send(account, call)),
     async json(account, schema, { body, ...call }) {
       const isJson = body !== undefined && !(body instanceof FormData);
       const headers = { accept: 'application/json', ...call.headers, ...(isJson && { 'content-type': 'application/json' }) };
       const { text } = await http.call(account, { ...call, headers, ...(body instanceof FormData && { body }), ...(isJson && { body: new TextEncoder().encode(JSON.stringify(body)) }) });
-      try {
-        return schema.parse(JSON.parse(text));
-      } catch (cause) {
-        throw new ProviderError('PROVIDER_ERROR', `Expected an answer of ${account.provider} as its documentation says but received something else`, { retryable: true, hint: account.hint, cause });
-      }
+      return parseAs(account, schema, text);
     },
-    async call(account, call) {
-      const gate = gateOf(account);
-      const patientUntil = Date.now() + (call.patienceMs ?? 0);
-      for (;;) {
-        await gate.pass(patientUntil, call.signal);
-        try {
-          const answer = await send(account, call);
-          gate.report(null);
-          return answer;
-        } catch (error) {
-          gate.report(error);
-          const pauseMs = error instanceof ProviderError && error.code === 'PROVIDER_RATE_LIMITED' ? error.retryAfterMs : undefined;
-          if (pauseMs === undefined || Date.now() + pauseMs > patientUntil) throw error;
+    async *events(account, schema, call) {
+      const silence = new AbortController();
+      const timer = setTimeout(() => silence.abort(), call.timeoutMs);
+      const heard = () => void timer.refresh();
+      try {
+        const stream = await pass(account, call, () => exchange(account, call, silence.signal, (limit) => openEvents(account, call, limit, heard)));
+        for (;;) {
+          const { done, value } = await exchange(account, call, silence.signal, () => stream.read());
+          if (done) return;
+          heard();
+          yield parseAs(account, schema, value.data);
         }
+      } finally {
+        clearTimeout(timer);
+        silence.abort();
       }
     },
   };
   return http;
 }
 
-interface Gate {
-  check(): void;
-  /** Waits for an open gate, at most until `patientUntil`; then throws as `check` does. Everybody who passed must `report`. */
-  pass(patientUntil: number, signal: AbortSignal): Promise<void>;
-  report(error: unknown): void;
-}
-
-/** One per account: what one call learns of the provider all others heed. */
-function createGate(provider: string, outageMs: number): Gate {
-  let pausedUntil = 0;
-  let outageUntil = 0;
-  let faults = 0;
-  let inside = 0;
-  const isOutage = () => faults >= outageFaults;
-  const waitMs = () => Math.max(pausedUntil, outageUntil, isOutage() && inside > 0 ? Date.now() + 1_000 : 0) - Date.now();
-
-  const check = () => {
-    const ms = waitMs();
-    if (ms <= 0) return;
-    const options = { retryable: true, deferMs: ms + Math.random() * 1_000 };
-    if (isOutage()) throw new ProviderError('PROVIDER_ERROR', `${provider} failed ${faults} times in a row; it is asked again in ${seconds(ms)}`, options);
-    throw new ProviderError('PROVIDER_RATE_LIMITED', `${provider} asked for a pause; it is asked again in ${seconds(ms)}`, options);
-  };
-  return {
-    check,
-    async pass(patientUntil, signal) {
-      for (let ms = waitMs(); ms > 0; ms = waitMs()) {
-        if (Date.now() + ms > patientUntil) check();
-        await sleep(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
-      }
-      inside++;
-    },
-    report(error) {
-      inside--;
-      const failure = error instanceof ProviderError ? error : null;
-      if (failure?.retryAfterMs !== undefined) pausedUntil = Math.max(pausedUntil, Date.now() + failure.retryAfterMs);
-      // A refusal is an answer: whoever refuses is not down. An abort of ours says nothing.
-      if (error === null || (failure && answers.has(failure.code))) faults = 0;
-      else if (failure?.retryable && ++faults >= outageFaults) outageUntil = Date.now() + Math.min(maxOutageMs, outageMs * 2 ** (faults - outageFaults));
-    },
-  };
-}
-
-const seconds = (ms: number) => `${Math.ceil(ms / 1_000)} s`;
-
-async function send(account: Account, { url, method, headers, body, signal, timeoutMs, maxBytes = defaultMaxBytes }: Call): Promise<Answer> {
-  const { provider } = account;
-  const timeout = AbortSignal.timeout(timeoutMs);
+function parseAs<Schema extends z.ZodType>({ provider, hint }: Account, schema: Schema, text: string): z.infer<Schema> {
   try {
-    const response = await fetch(url, { method, headers, body, redirect: 'manual', signal: AbortSignal.any([signal, timeout]) });
-    const text = await readText(response, provider, maxBytes);
-    if (response.status < 200 || response.status > 299) throw failureOf(account, response, text);
-    return { status: response.status, headers: Object.fromEntries(response.headers), text };
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new ProviderError('PROVIDER_ERROR', `Expected an answer of ${provider} as its documentation says but received something else`, { retryable: true, hint, cause });
+  }
+}
+
+function send(account: Account, call: Call): Promise<Answer> {
+  const timeout = AbortSignal.timeout(call.timeoutMs);
+  return exchange(account, call, timeout, async (limit) => {
+    const { response, text } = await ask(account, call, limit);
+    return { status: response.status, headers: Object.fromEntries(response.headers), text: await text() };
+  });
+}
+
+/** The events of a good answer; `heard` is called for the comments by which a provider shows that it is still there. */
+async function openEvents(account: Account, call: Call, limit: AbortSignal, heard: () => void) {
+  const { response } = await ask(account, { ...call, headers: { accept: 'text/event-stream', ...call.headers } }, limit);
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream') || !response.body) {
+    throw new ProviderError('PROVIDER_ERROR', `Expected a stream of events of ${account.provider} but received something else`, { retryable: true, hint: account.hint });
+  }
+  return response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream({ onComment: heard, maxBufferSize: call.maxBytes ?? defaultMaxBytes })).getReader();
+}
+
+/** A good answer whose body is still to come, or what a bad one says. */
+async function ask(account: Account, { url, method, headers, body, maxBytes = defaultMaxBytes }: Call, signal: AbortSignal) {
+  const response = await fetch(url, { method, headers, body, redirect: 'manual', signal });
+  const text = () => readText(response, account.provider, maxBytes);
+  if (response.status < 200 || response.status > 299) throw failureOf(account, response, await text());
+  return { response, text };
+}
+
+/** Puts what the network throws into a sentence. `timeout` is the limit that ends with `timeoutMs`. */
+async function exchange<Result>({ provider }: Account, { signal, timeoutMs }: Call, timeout: AbortSignal, work: (limit: AbortSignal) => Promise<Result>): Promise<Result> {
+  try {
+    return await work(AbortSignal.any([signal, timeout]));
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ProviderError) throw error;

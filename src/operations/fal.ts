@@ -31,8 +31,8 @@ export interface FalStatus {
 const submitted = z.object({ request_id: z.string().regex(/^[\w-]{1,100}$/) });
 const statusAnswer = z.object({ status: z.enum(['IN_QUEUE', 'IN_PROGRESS', 'COMPLETED']), queue_position: z.int().nullish() });
 
-const firstPollMs = 250;
-const maxPollMs = 2_000;
+const firstPauseMs = 250;
+const maxPauseMs = 5_000;
 const cancelTimeoutMs = 5_000;
 /** Once a request is paid for, a pause that fal asks for is waited for rather than throwing all away. */
 const patienceMs = 60_000;
@@ -63,13 +63,15 @@ export async function runOnFal(run: Run<unknown>, { part, model, input, onStatus
     return id;
   }
 
+  /** fal tells by itself what becomes of a request. A stream that is closed too early, as proxies do, is opened again. */
   async function untilCompleted(id: string): Promise<void> {
     let told = '';
-    for (let pollMs = firstPollMs; ; pollMs = Math.min(maxPollMs, pollMs * 1.5)) {
-      const { status, queue_position: position = null } = await http.json(account, statusAnswer, { ...call, url: urlOf(id, '/status'), patienceMs });
-      if (told !== (told = `${status} ${position}`)) onStatus?.({ status, position });
-      if (status === 'COMPLETED') return;
-      await sleep(pollMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+    for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
+      for await (const { status, queue_position: position = null } of http.events(account, statusAnswer, { ...call, url: urlOf(id, '/status/stream'), patienceMs })) {
+        if (told !== (told = `${status} ${position}`)) onStatus?.({ status, position });
+        if (status === 'COMPLETED') return;
+      }
+      await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 
