@@ -120,8 +120,8 @@ describe('a URL from outside does not lead inside', () => {
   test.each([
     ['file:///etc/passwd', 'http:// or https://'], ['gopher://127.0.0.1/', 'http:// or https://'], ['data:text/plain,hello', 'http:// or https://'], ['ftp://example.org/', 'http:// or https://'],
     ['http://user:pw@example.org/', 'without a user name'], ['http://user@example.org/', 'without a user name'],
-    ['http://example.org:6379/', 'a usual port (80, 443'], ['garbage', 'a URL such as'], ['http://', 'a URL such as'], ['//example.org/', 'a URL such as'],
-  ])('%s is refused before a name is looked up', async (url, sentence) => {
+    ['http://example.org:6379/', 'a usual port (80, 443'], ['garbage', 'a URL such as'], ['http://', 'a URL such as'], ['//example.org/', 'a URL such as'], ['http://example.org/a\0b', 'a URL such as'], ['http://exam\nple.org/', 'a URL such as'],
+  ])('%j is refused before a name is looked up', async (url, sentence) => {
     told.length = 0;
     const { outcome } = await download(url);
     expect(outcome).toMatchObject({ code: 'URL_REFUSED', message: expect.stringContaining(sentence) });

@@ -24,6 +24,7 @@ export async function createWebhook({ db, http }: App, viewer: Viewer, url: stri
 
 /** The webhook for a URL that a job names: the viewer's own for it, or one that is made now and listens to nothing else. */
 export async function webhookFor(app: App, viewer: Viewer, url: string): Promise<string> {
+  mustBeReachable(app.http, url);
   const find = () => app.db.webhook.findUnique({ where: { ownerId_url: { ownerId: viewer.id, url } }, select: { id: true } });
   const known = await find();
   if (known) return known.id;

@@ -135,4 +135,7 @@ test('a webhook of another viewer is none, and a private address is refused', as
   }
   const refused = await client.ask('mutation ($input: WebhookInput!) { createWebhook(input: $input) { id } }', { input: { url: 'http://169.254.169.254/latest' } });
   expect(refused.errors).toMatchObject([{ extensions: { code: 'URL_REFUSED' } }]);
+  const [id] = (await analyzed('e6')).values();
+  const unfit = await client.ask('mutation ($id: ID!, $options: JobOptions) { removeBackground(imageId: $id, options: $options) { id } }', { id, options: { webhookUrl: 'http://example.org/a\0b' } });
+  expect(unfit.errors).toMatchObject([{ extensions: { code: 'URL_REFUSED' } }]);
 });

@@ -10,30 +10,41 @@ export const plane = (width: number, height: number): Plane => ({ width, height,
 /** Mean over a square of `2 * radius + 1`, cut off at the edges; its cost does not depend on the radius. */
 export function boxBlur({ width, height, data }: Plane, radius: number): Plane {
   const rows = new Float32Array(data.length);
-  for (let y = 0; y < height; y++) slide(data, rows, y * width, 1, width, radius);
+  for (let y = 0; y < height; y++) slide(data, rows, y * width, width, radius);
   const out = plane(width, height);
   // Column sums that move down row by row: walking down single columns would miss the cache at every step.
   const sums = new Float64Array(width);
-  const add = (y: number, sign: number) => {
-    for (let x = 0, i = y * width; x < width; x++, i++) sums[x]! += sign * rows[i]!;
-  };
-  for (let y = 0; y < Math.min(radius, height); y++) add(y, 1);
-  for (let y = 0; y < height; y++) {
-    if (y + radius < height) add(y + radius, 1);
-    if (y - radius - 1 >= 0) add(y - radius - 1, -1);
-    const count = Math.min(height - 1, y + radius) - Math.max(0, y - radius) + 1;
-    for (let x = 0, i = y * width; x < width; x++, i++) out.data[i] = sums[x]! / count;
+  const nothing = new Float32Array(width);
+  const row = (y: number) => (y >= 0 && y < height ? rows.subarray(y * width, (y + 1) * width) : nothing);
+  for (let y = -radius; y < height; y++) {
+    const enters = row(y + radius);
+    const leaves = row(y - radius - 1);
+    const share = 1 / (Math.min(height - 1, y + radius) - Math.max(0, y - radius) + 1);
+    for (let x = 0; x < width; x++) sums[x]! += enters[x]! - leaves[x]!;
+    if (y >= 0) for (let x = 0, i = y * width; x < width; x++, i++) out.data[i] = sums[x]! * share;
   }
   return out;
 }
 
-function slide(from: Float32Array, to: Float32Array, start: number, step: number, length: number, radius: number): void {
+/** The mean along one row. */
+function slide(from: Float32Array, to: Float32Array, start: number, length: number, radius: number): void {
+  const end = start + length;
   let sum = 0;
-  for (let i = 0; i < Math.min(radius, length); i++) sum += from[start + i * step]!;
-  for (let i = 0; i < length; i++) {
-    if (i + radius < length) sum += from[start + (i + radius) * step]!;
-    if (i - radius - 1 >= 0) sum -= from[start + (i - radius - 1) * step]!;
-    to[start + i * step] = sum / (Math.min(length - 1, i + radius) - Math.max(0, i - radius) + 1);
+  for (let i = start; i < Math.min(start + radius, end); i++) sum += from[i]!;
+  const mean = (i: number) => sum / (Math.min(end - 1, i + radius) - Math.max(start, i - radius) + 1);
+  let i = start;
+  for (; i <= Math.min(start + radius, end - 1); i++) {
+    if (i + radius < end) sum += from[i + radius]!;
+    to[i] = mean(i);
+  }
+  const share = 1 / (2 * radius + 1);
+  for (; i < end - radius; i++) {
+    sum += from[i + radius]! - from[i - radius - 1]!;
+    to[i] = sum * share;
+  }
+  for (; i < end; i++) {
+    sum -= from[i - radius - 1]!;
+    to[i] = mean(i);
   }
 }
 
