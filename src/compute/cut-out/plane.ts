@@ -9,43 +9,40 @@ export const plane = (width: number, height: number): Plane => ({ width, height,
 
 /** Mean over a square of `2 * radius + 1`, cut off at the edges; its cost does not depend on the radius. */
 export function boxBlur({ width, height, data }: Plane, radius: number): Plane {
-  const rows = new Float32Array(data.length);
-  for (let y = 0; y < height; y++) slide(data, rows, y * width, width, radius);
-  const out = plane(width, height);
-  // Column sums that move down row by row: walking down single columns would miss the cache at every step.
-  const sums = new Float64Array(width);
-  const nothing = new Float32Array(width);
-  const row = (y: number) => (y >= 0 && y < height ? rows.subarray(y * width, (y + 1) * width) : nothing);
-  for (let y = -radius; y < height; y++) {
-    const enters = row(y + radius);
-    const leaves = row(y - radius - 1);
-    const share = 1 / (Math.min(height - 1, y + radius) - Math.max(0, y - radius) + 1);
-    for (let x = 0; x < width; x++) sums[x]! += enters[x]! - leaves[x]!;
-    if (y >= 0) for (let x = 0, i = y * width; x < width; x++, i++) out.data[i] = sums[x]! * share;
+  // Zeros around what is summed up spare every test for the edges.
+  const span = 2 * radius + 1;
+  const line = new Float32Array(width + span);
+  const rows = new Float32Array((height + span) * width);
+  const columnShare = shares(width, radius);
+  for (let y = 0; y < height; y++) {
+    line.set(data.subarray(y * width, (y + 1) * width), radius + 1);
+    let sum = 0;
+    for (let x = 0; x < radius; x++) sum += line[x + radius + 1]!;
+    for (let x = 0, i = (y + radius + 1) * width; x < width; x++, i++) {
+      sum += line[x + span]! - line[x]!;
+      rows[i] = sum * columnShare[x]!;
+    }
   }
-  return out;
+  // Column sums that move down row by row: walking down single columns would miss the cache at every step.
+  const blurred = new Float32Array(width * height);
+  const sums = new Float64Array(width);
+  const rowShare = shares(height, radius);
+  for (let y = -radius; y < height; y++) {
+    const share = y < 0 ? 0 : rowShare[y]!;
+    const enters = (y + span) * width;
+    const at = Math.max(0, y) * width;
+    for (let x = 0; x < width; x++) {
+      const sum = sums[x]! + rows[enters + x]! - rows[at + x]!;
+      sums[x] = sum;
+      blurred[at + x] = sum * share;
+    }
+  }
+  return { width, height, data: blurred };
 }
 
-/** The mean along one row. */
-function slide(from: Float32Array, to: Float32Array, start: number, length: number, radius: number): void {
-  const end = start + length;
-  let sum = 0;
-  for (let i = start; i < Math.min(start + radius, end); i++) sum += from[i]!;
-  const mean = (i: number) => sum / (Math.min(end - 1, i + radius) - Math.max(start, i - radius) + 1);
-  let i = start;
-  for (; i <= Math.min(start + radius, end - 1); i++) {
-    if (i + radius < end) sum += from[i + radius]!;
-    to[i] = mean(i);
-  }
-  const share = 1 / (2 * radius + 1);
-  for (; i < end - radius; i++) {
-    sum += from[i + radius]! - from[i - radius - 1]!;
-    to[i] = sum * share;
-  }
-  for (; i < end; i++) {
-    sum -= from[i - radius - 1]!;
-    to[i] = mean(i);
-  }
+/** The part that each value has in the mean around a place. */
+function shares(length: number, radius: number): Float64Array {
+  return Float64Array.from({ length }, (_, i) => 1 / (Math.min(length - 1, i + radius) - Math.max(0, i - radius) + 1));
 }
 
 /** Bilinear, with the centres of the corner pixels held: for smooth planes only, it does not average when it shrinks. */
