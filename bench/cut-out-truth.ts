@@ -22,7 +22,14 @@ const SIDE = 640;
 const STRIP = 0.028;
 
 /** The subject of a photograph that has an outline: its polygon, with the line moved to the edge that lies within 1.4 % of it. */
-export async function truthOf(name: string): Promise<KnownPicture> {
+export function truthOf(name: string): Promise<KnownPicture> {
+  const truth = truths.get(name) ?? drawTruth(name);
+  truths.set(name, truth);
+  return truth;
+}
+const truths = new Map<string, Promise<KnownPicture>>();
+
+async function drawTruth(name: string): Promise<KnownPicture> {
   const { data, info } = await sharp(join(photos, name)).removeAlpha().resize(SIDE, SIDE, { fit: 'inside', withoutEnlargement: true }).raw().toBuffer({ resolveWithObject: true });
   const { width, height } = info;
   const draw = (style: string) => {
