@@ -30,10 +30,8 @@ export interface Neighbour {
 export interface NearestQuery {
   ownerId: string;
   model: VectorModel;
-  /** A vector, or the asset that has it; that asset itself is left out. */
+  /** A vector, or the owner's asset that has it; that asset itself is left out. */
   to: readonly number[] | { assetId: string };
-  /** Whether the owner has so many vectors that the index must answer: see `isCrowd`. */
-  isCrowd: boolean;
   limit: number;
   minCosine?: number | undefined;
   /** Goes on behind this neighbour. */
@@ -43,40 +41,38 @@ export interface NearestQuery {
 }
 
 /**
- * The owner's pictures nearest to `to`, the most similar first, ties by id. Exact for owners with up to 5,000 vectors; beyond that
- * through the HNSW index, whose scan goes on until the page is full however selective the filters are.
+ * A select of `Neighbour`: the owner's pictures nearest to `to`, the most similar first, ties by id; none where the asset has no vector.
+ * Exact for owners with up to 5,000 vectors; beyond that through the HNSW index, whose scan goes on until the page is full however
+ * selective the filters are.
  */
-export async function findNearest(sql: Sql, query: NearestQuery): Promise<Neighbour[]> {
-  const { ownerId, model, to, limit, minCosine, after, where } = query;
-  const except = 'assetId' in to ? to.assetId : null;
+export function nearest({ ownerId, model, to, limit, minCosine, after, where }: NearestQuery): Prisma.Sql {
   // A stored vector stays in the database: as text it is 3 KB to print, send, read, and send back.
-  const target = 'assetId' in to
-    ? Prisma.sql`(select ${cast(Prisma.sql`embedding`, model)} from image_vector where asset_id = ${to.assetId}::uuid and model = ${model})`
-    : cast(Prisma.sql`${literal(to)}::text`, model);
-  const distance = Prisma.sql`(${cast(Prisma.sql`image_vector.embedding`, model)} <=> ${target})`;
+  const sought = 'assetId' in to
+    ? Prisma.sql`select ${cast(Prisma.sql`embedding`, model)} as vector from image_vector where asset_id = ${to.assetId}::uuid and model = ${model} and owner_id = ${ownerId}`
+    : Prisma.sql`select ${cast(Prisma.sql`${literal(to)}::text`, model)} as vector`;
+  const distance = Prisma.sql`(${cast(Prisma.sql`image_vector.embedding`, model)} <=> (select vector from sought))`;
   const conditions = [
     Prisma.sql`image_vector.model = ${model}`,
     Prisma.sql`image_vector.owner_id = ${ownerId}`,
-    ...(except ? [Prisma.sql`image_vector.asset_id <> ${except}::uuid`] : []),
+    ...('assetId' in to ? [Prisma.sql`image_vector.asset_id <> ${to.assetId}::uuid`] : []),
     ...(minCosine !== undefined ? [Prisma.sql`${distance} <= ${1 - minCosine}::float8`] : []),
     ...(after ? [Prisma.sql`(${distance}, image_vector.asset_id) > (${after.distance}::float8, ${after.assetId}::uuid)`] : []),
     ...(where ? [where] : []),
   ];
-  const select = (order: Prisma.Sql, ready: Prisma.Sql) => sql.$queryRaw<Neighbour[]>(Prisma.sql`
+  const select = (ready: Prisma.Sql, order: Prisma.Sql) => Prisma.sql`
     select image_vector.asset_id as "assetId", ${distance} as distance
     from image_vector join asset on asset.id = image_vector.asset_id
-    where ${Prisma.join([...conditions, ready], ' and ')}
-    order by ${order} limit ${limit}`);
-  return query.isCrowd
-    ? // Postgres answers a subquery of its own before it begins the scan, so the settings are in force without a transaction around them.
-      select(distance, Prisma.sql`(${scanSettings(limit)}) is not null`)
-    : // Adding zero hides the distance from the index.
-      select(Prisma.sql`${distance} + 0, image_vector.asset_id`, Prisma.sql`true`);
+    where ${Prisma.join([ready, Prisma.sql`exists (select from sought)`, ...conditions], ' and ')}
+    order by ${order} limit ${limit}`;
+  // Only one of the two is run: Postgres answers subqueries of their own before it begins a scan. So the settings are in force without a
+  // transaction around them, too. Adding zero hides the distance from the index.
+  return Prisma.sql`
+    with sought as materialized (${sought}), crowd as materialized (
+      select count(*) > ${exactUpTo} as is_one from (select 1 from image_vector where owner_id = ${ownerId} and model = ${model} limit ${exactUpTo + 1}) counted)
+    (${select(Prisma.sql`(select is_one from crowd) and (${scanSettings(limit)}) is not null`, distance)})
+    union all
+    (${select(Prisma.sql`not (select is_one from crowd)`, Prisma.sql`${distance} + 0, image_vector.asset_id`)})`;
 }
-
-/** The SQL condition that an owner has too many vectors to compare them all. */
-export const isCrowd = (ownerId: string, model: VectorModel) => Prisma.sql`
-  (select count(*) > ${exactUpTo} from (select 1 from image_vector where owner_id = ${ownerId} and model = ${model} limit ${exactUpTo + 1}) counted)`;
 
 const scanSettings = (limit: number) => Prisma.sql`select set_config('hnsw.iterative_scan', 'strict_order', true) ||
   set_config('hnsw.ef_search', ${String(Math.min(1000, Math.max(200, limit * 2)))}, true) || set_config('hnsw.max_scan_tuples', '200000', true)`;

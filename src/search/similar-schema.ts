@@ -9,7 +9,7 @@ import { findDuplicateGroups, findDuplicatesOf, pageOfGroups, type DuplicateGrou
 import type { ImageFilter } from './filter.ts';
 import { ImageFilterInput } from './inputs.ts';
 import { loadImages, nodePaths } from './load.ts';
-import { findSimilar, likenessOf, likenessOfMeasured, type Likeness, type SimilarImage } from './similar.ts';
+import { findSimilar, type Likeness, type SimilarImage } from './similar.ts';
 
 const measureTimeoutMs = 30_000;
 
@@ -87,19 +87,18 @@ builder.queryField('similarImages', (t) =>
     description: 'The viewer\'s images that look like one of them, or like an uploaded file that is not stored.',
     args: { to: t.arg({ type: SimilarToInput, required: true }), ...similarArgs },
     resolve: async (_root, { to, ...args }, context, info) => {
-      const likeness = to.imageId ? await likenessOf(context.app, context.viewer, rowId(to.imageId)) : await likenessOfFile(context, to.file!);
+      const likeness = to.imageId ? { assetId: rowId(to.imageId) } : await likenessOfFile(context, to.file!);
       return similarPage(likeness, args, context, info) as never;
     },
   }),
 );
 
-async function likenessOfFile({ app, viewer }: Context, file: { path: string; sha256: string; tooLarge: boolean }): Promise<Likeness> {
-  const { compute, config } = app;
+async function likenessOfFile({ app: { compute, config } }: Context, file: { path: string; sha256: string; tooLarge: boolean }): Promise<Likeness> {
   if (file.tooLarge) throw new UserError('TOO_LARGE', `Expected a file of at most ${config.UPLOAD_MAX_BYTES} bytes but received more`);
   const limits = imageLimits(config);
   await compute.run('inspect', { path: file.path, limits }, { timeoutMs: measureTimeoutMs });
   const { output } = await compute.run('measure', { path: file.path, limits }, { timeoutMs: measureTimeoutMs });
-  return likenessOfMeasured(app, viewer, file.sha256, output);
+  return { sha256: file.sha256, measurements: output };
 }
 
 builder.prismaObjectField(Image, 'similar', (t) =>
@@ -109,7 +108,7 @@ builder.prismaObjectField(Image, 'similar', (t) =>
     nullable: true,
     select: { id: true, thumbHash: true },
     args: similarArgs,
-    resolve: async ({ id, thumbHash }, args, context, info) => (thumbHash === null ? null : (similarPage(await likenessOf(context.app, context.viewer, id), args, context, info) as never)),
+    resolve: ({ id, thumbHash }, args, context, info) => (thumbHash === null ? null : (similarPage({ assetId: id }, args, context, info) as never)),
   }),
 );
 
