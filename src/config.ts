@@ -53,7 +53,7 @@ export const settings = {
   ROLE: z.enum(['all', 'api', 'worker']).prefault('all').describe('What this process does. "api" and "worker" apart need DATABASE_URL and REDIS_URL, and S3_ENDPOINT or the same DATA_DIR.'),
   DATA_DIR: z.string().prefault('./data').describe('The folder for everything that is kept locally: database, files, spool, secrets. Without S3_ENDPOINT the files are here: then API and workers must have the same folder, on one machine or on a volume they share.'),
 
-  DATABASE_URL: url.optional().describe('Postgres with pgvector. Without it: PGlite in DATA_DIR, one process only.'),
+  DATABASE_URL: url.optional().describe('Postgres with pgvector. Behind a pooler that hands connections about, such as PgBouncer, with ?pgbouncer=true. Without it: PGlite in DATA_DIR, one process only.'),
   DB_POOL_SIZE: count.prefault('10').describe('Connections to Postgres at the most.'),
   DB_STATEMENT_TIMEOUT: duration.prefault('30s').describe('Postgres gives up on a statement after this long.'),
   REDIS_URL: url.optional().describe('Queue and events through Redis. Without it: inside this process.'),

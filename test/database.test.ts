@@ -142,6 +142,16 @@ describe('Postgres', () => {
     await database.close();
   });
 
+  test('a statement is planned once for a connection, unless its pooler hands connections about', async () => {
+    const url = await server.createDatabase();
+    for (const [address, planned] of [[url, 1], [`${url}?pgbouncer=true`, 0]] as const) {
+      const database = await openDatabase({ ...settings(address), DB_POOL_SIZE: 1 }, log, source);
+      for (let n = 0; n < 3; n++) expect(await database.sql.$queryRaw`SELECT id + ${n} AS id FROM account`).toEqual([{ id: 1 + n }]);
+      expect(await database.sql.$queryRaw`SELECT count(*)::int AS planned FROM pg_prepared_statements WHERE statement LIKE '%AS id FROM account'`).toEqual([{ planned }]);
+      await database.close();
+    }
+  });
+
   test('a server that crashes and comes back costs the work a few tries', async () => {
     const database = await openDatabase(settings(await server.createDatabase()), log, source);
     const work = Array.from({ length: 10 }, () => withRetry(async () => database.db.$queryRaw`SELECT pg_sleep(0.3)::text`, { attempts: 12 }));

@@ -11,7 +11,8 @@ describe.skipIf(!inject('postgresUrl'))('at the same moment, and at the worst on
   let proxy: CuttingProxy;
   beforeAll(async () => {
     proxy = await cuttingProxy((await newDatabase())['DATABASE_URL']!);
-    darkroom = await startTestApp({ DATABASE_URL: proxy.url, JOB_CONCURRENCY: '4', COMPUTE_PROCESSES: '4' }, orderedTasks);
+    // The proxy reads the statements that it cuts at, so each of them has to be sent with its text.
+    darkroom = await startTestApp({ DATABASE_URL: `${proxy.url}?pgbouncer=true`, JOB_CONCURRENCY: '4', COMPUTE_PROCESSES: '4' }, orderedTasks);
   });
   afterAll(async () => {
     await darkroom.stop();
