@@ -172,7 +172,7 @@ export function describeStorage(name: string, open: () => Promise<{ storage: Sto
       await expect(storage.stat(key)).rejects.toThrow(sentence);
       await expect(storage.download(key, join(folder, 'bad'))).rejects.toThrow(sentence);
       await expect(storage.delete([key])).rejects.toThrow(sentence);
-      await expect(storage.signedUrl(key, { expiresInSeconds: 60 })).rejects.toThrow(sentence);
+      await expect(async () => storage.signedUrl(key, { expiresInSeconds: 60 })).rejects.toThrow(sentence);
       await expect(storage.signedPut(key, new Date(Date.now() + 60_000))).rejects.toThrow(sentence);
       expect(await listed('')).toEqual(before);
     });

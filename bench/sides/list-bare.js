@@ -5,7 +5,7 @@ import pg from 'pg';
 import { expiryOf, signGrant } from '../../dist/storage/signature.js';
 import { answer } from './side.js';
 
-/** What a patient person would write by hand for this one list: Darkroom's three statements, and an object literal. */
+/** What a patient person would write by hand for this one list: three statements, and an object literal. */
 const port = Number(process.env.PORT);
 const secret = process.env.SIGNING_SECRET;
 const pool = new pg.Pool({ connectionString: process.env.DATABASE_URL, max: Number(process.env.DB_POOL_SIZE) });

@@ -3,7 +3,7 @@ import { audioFormats, type AudioFormat } from '../compute/audio.ts';
 import { builder, rowId } from '../graphql/builder.ts';
 import { newestFirst } from '../keyset.ts';
 import { audioDetails } from './details.ts';
-import { AssetRef } from './schema.ts';
+import { AssetRef, columns } from './schema.ts';
 
 export const AudioFormatEnum = builder.enumType('AudioFormat', {
   description: 'A format that recordings may have.',
@@ -14,7 +14,7 @@ export const AudioClip = builder.prismaNode('Asset', {
   variant: 'AudioClip',
   description: 'A recording.',
   scope: 'images:read',
-  select: { id: true, kind: true },
+  select: columns,
   interfaces: [AssetRef],
   nullable: true,
   id: { field: 'id' },

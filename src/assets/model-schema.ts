@@ -2,7 +2,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { builder, rowId } from '../graphql/builder.ts';
 import { newestFirst } from '../keyset.ts';
 import { model3dDetails } from './details.ts';
-import { AssetRef, Image } from './schema.ts';
+import { AssetRef, columns, Image } from './schema.ts';
 
 export const Model3DFormat = builder.enumType('Model3DFormat', { values: { GLB: { description: 'Binary glTF 2.0: one file with its textures.' } } as const });
 
@@ -18,7 +18,7 @@ export const Model3D = builder.prismaNode('Asset', {
   variant: 'Model3D',
   description: 'A 3D model, made from a picture. It is centred on the origin, y is up, its front looks along +z.',
   scope: 'images:read',
-  select: { id: true, kind: true },
+  select: columns,
   interfaces: [AssetRef],
   nullable: true,
   id: { field: 'id' },

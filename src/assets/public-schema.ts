@@ -25,7 +25,6 @@ builder.prismaObjectField(Image, 'publicRendition', (t) =>
     type: PublicRenditionType,
     nullable: true,
     description: 'Where everybody sees the picture at another size or in another format; null while it is private. Camera and place are not in it.',
-    select: { id: true, width: true, height: true, visibility: true },
     args: { ...renditionArgs, format: t.arg({ type: Format, defaultValue: 'WEBP', description: publicFormat }) },
     resolve: (image, args, { app }) => (image.visibility === 'PUBLIC' ? publicRendition(app, sizeOf(image), wishOf(args, 'WEBP')) : null),
   }),
@@ -35,7 +34,6 @@ builder.prismaObjectField(Image, 'publicSrcSet', (t) =>
   t.field({
     type: [PublicRenditionType],
     description: 'As `srcSet`, for everybody; empty while the picture is private.',
-    select: { id: true, width: true, height: true, visibility: true },
     args: { ...srcSetArgs, format: t.arg({ type: Format, defaultValue: 'WEBP', description: publicFormat }) },
     resolve: (image, { widths, ...args }, { app }) => (image.visibility === 'PUBLIC' ? eachWidth(widths, (width) => publicRendition(app, sizeOf(image), wishOf({ ...args, width }, 'WEBP'))) : []),
   }),

@@ -23,7 +23,6 @@ builder.prismaObjectField(Image, 'rendition', (t) =>
   t.field({
     type: SignedRenditionType,
     description: 'The picture at another size or in another format, or a part of it. Asking costs nothing, so ask for as many as the page needs.',
-    select: { id: true, width: true, height: true },
     args: {
       ...renditionArgs,
       format: t.arg({ type: Format, defaultValue: 'AUTO' }),
@@ -39,7 +38,6 @@ builder.prismaObjectField(Image, 'srcSet', (t) =>
   t.field({
     type: [SignedRenditionType],
     description: 'The whole picture at several widths, for `<img srcset>` with the descriptor `w`. Widths beyond the picture\'s own come to the same rendition, which is given once.',
-    select: { id: true, width: true, height: true },
     args: { ...srcSetArgs, format: t.arg({ type: Format, defaultValue: 'AUTO' }), expiresIn: t.arg.int({ defaultValue: defaultExpiresIn, description: expiresIn }) },
     resolve: (image, { widths, ...args }, { app }) =>
       eachWidth(widths, (width) => signRendition(app, sizeOf(image), wishOf({ ...args, width }, 'AUTO'), { expiresInSeconds: args.expiresIn ?? defaultExpiresIn, download: false })),

@@ -8,6 +8,7 @@ import type { App } from '../app.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
 import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
+import IdPlugin from './id-plugin.ts';
 import { SpooledFile } from './multipart.ts';
 import ScopePlugin from './scope-plugin.ts';
 
@@ -34,7 +35,7 @@ export const builder = new SchemaBuilder<{
     Cursor: { Input: string; Output: string };
   };
 }>({
-  plugins: [ScopePlugin, RelayPlugin, PrismaPlugin],
+  plugins: [ScopePlugin, IdPlugin, RelayPlugin, PrismaPlugin],
   defaultFieldNullability: false,
   prisma: { client: ({ app }) => app.db, dmmf: getDatamodel(), onUnusedQuery: null },
   relay: {

@@ -2,8 +2,9 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { resolveCursorConnection } from '@pothos/plugin-relay';
 import type { GraphQLResolveInfo } from 'graphql';
 import { Image } from '../assets/schema.ts';
+import type { Asset } from '../database/generated/client.ts';
 import { builder, type Context } from '../graphql/builder.ts';
-import { checkPage, defaultPageSize, maxPageSize } from '../keyset.ts';
+import { checkPage, defaultPageSize, maxPageSize, newestFirst } from '../keyset.ts';
 import { loadImages, nodePaths } from './load.ts';
 import { countFacet, countImages, cursorOf, findImages, type FacetCount, type FacetName, type FoundImage, type ImageOrder, type ImageSearch } from './find.ts';
 import { ImageFilterInput } from './inputs.ts';
@@ -27,7 +28,9 @@ const MatchedBy = builder.enumType('MatchedBy', {
 interface SearchConnection {
   search: ImageSearch;
 }
-interface SearchEdge extends FoundImage {
+interface SearchEdge extends Pick<FoundImage, 'score'> {
+  node: Asset;
+  cursor: string;
   matchedBy: (MatchedField | 'COLOR')[];
   highlight: string | null;
 }
@@ -91,8 +94,18 @@ const ImageSearchConnection = builder.connectionObject(
   },
 );
 
+type PageArguments = Parameters<typeof newestFirst>[0];
+
+/** The list that apps ask for most takes one statement: the images as they stand in the index. */
+async function newestImages(args: PageArguments, context: Context, info: GraphQLResolveInfo) {
+  const { app: { db }, viewer } = context;
+  const query = queryFromInfo({ context, info, paths: nodePaths });
+  const connection = await newestFirst(args, ({ where: behind, ...page }) => db.asset.findMany({ ...query, where: { AND: [{ ownerId: viewer.id, kind: 'IMAGE' }, behind] }, ...page }));
+  return { ...connection, search: {} satisfies ImageSearch };
+}
+
 async function imagePage(
-  args: { first?: number | null; last?: number | null; after?: string | null; before?: string | null },
+  args: PageArguments,
   search: ImageSearch,
   context: Context,
   info: GraphQLResolveInfo,
@@ -100,18 +113,21 @@ async function imagePage(
   checkPage(args);
   const { app, viewer } = context;
   const page = await resolveCursorConnection<Promise<FoundImage[]>>({ args, defaultSize: defaultPageSize, maxSize: maxPageSize, toCursor: cursorOf }, (wish) => findImages(app, viewer, search, wish));
-  const found = (page?.edges ?? []).flatMap((edge) => (edge ? [{ cursor: edge.cursor, ...edge.node }] : []));
-  const ids = found.map((image) => image.id);
+  const found = page!.edges;
+  const ids = found.map((edge) => edge!.node.id);
   const words = wordsQuery(search.query);
   const [nodes, reasons] = await Promise.all([
     loadImages(context, ids, queryFromInfo({ context, info, paths: nodePaths })),
     words ? explainWords(app.sql, ids, words) : new Map<string, { matchedBy: MatchedField[]; highlight: string | null }>(),
   ]);
-  const edges = found.flatMap((image) => {
-    const node = nodes.get(image.id);
-    const reason = reasons.get(image.id);
-    return node ? [{ ...image, node, matchedBy: [...(reason?.matchedBy ?? []), ...(search.filter?.color ? ['COLOR' as const] : [])], highlight: reason?.highlight ?? null }] : [];
-  });
+  const edges: SearchEdge[] = [];
+  for (const edge of found) {
+    const { id, score } = edge!.node;
+    const node = nodes.get(id);
+    const reason = reasons.get(id);
+    // One that was deleted between the two readings is left out.
+    if (node) edges.push({ node, cursor: edge!.cursor, score, matchedBy: [...(reason?.matchedBy ?? []), ...(search.filter?.color ? ['COLOR' as const] : [])], highlight: reason?.highlight ?? null });
+  }
   return { edges, pageInfo: page!.pageInfo, search };
 }
 
@@ -123,7 +139,8 @@ builder.queryFields((t) => ({
     scope: 'images:read',
     description: 'The viewer\'s images, the newest first unless `orderBy` says otherwise.',
     args: { ...listArgs, ...t.arg.connectionArgs() },
-    resolve: (_root, { filter, orderBy, ...args }, context, info) => imagePage(args, { filter, order: orderBy ?? 'NEWEST' }, context, info) as never,
+    resolve: (_root, { filter, orderBy, ...args }, context, info) =>
+      (filter || (orderBy && orderBy !== 'NEWEST') ? imagePage(args, { filter, order: orderBy ?? 'NEWEST' }, context, info) : newestImages(args, context, info)) as never,
   }),
   searchImages: t.field({
     type: ImageSearchConnection,

@@ -80,7 +80,7 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
 
     list: (prefix) => walk(root, '', prefix),
 
-    async signedUrl(key, { expiresInSeconds, downloadAs }) {
+    signedUrl(key, { expiresInSeconds, downloadAs }) {
       checkKey(key);
       const inline = downloadAs === undefined && !isOriginal(key);
       return publicUrl() + signGrant(secret, { key, expires: expiryOf(expiresInSeconds), inline, name: downloadAs });

@@ -34,8 +34,8 @@ export interface Storage {
   delete(keys: string[]): Promise<void>;
   /** Every key that starts with the prefix, in no particular order. */
   list(prefix: string): AsyncIterable<string>;
-  /** A URL that anyone who holds it can GET until it expires. Costs no call to the store. */
-  signedUrl(key: string, options: SignOptions): Promise<string>;
+  /** A URL that anyone who holds it can GET until it expires. Costs no call to the store; no promise where none is needed, because lists ask for many. */
+  signedUrl(key: string, options: SignOptions): string | Promise<string>;
   /**
    * A URL under which anyone who holds it can PUT bytes for the key until then. How many come, and which, the store may not check:
    * whoever uses them does. Costs no call to the store.
