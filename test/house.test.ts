@@ -11,7 +11,7 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((na
 const places: [string, RegExp][] = [
   ['start', /^(main|darkroom)\.ts$/],
   ['ground', /^(config|errors|log|within|sizes|keyset|spool|secret-strength)\.ts$|^access\/(viewer|scopes|static-keys|limits\/limits)\.ts$/],
-  ['builder', /^graphql\/(builder|multipart|errors|scope-plugin)\.ts$/],
+  ['builder', /^graphql\/(builder|multipart|errors|scope-plugin|id-plugin)\.ts$/],
   ['graphql', /^graphql\//],
   ['app', /^app\.ts$/],
   ['operation schema', /^operations\/[^/]+\/schema\.ts$/],
