@@ -1,7 +1,8 @@
-import { PGlite, type Transaction as PgliteTransaction } from '@electric-sql/pglite';
+import { PGlite } from '@electric-sql/pglite';
 import { vector } from '@electric-sql/pglite-pgvector';
 import type { IsolationLevel, SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory, Transaction } from '@prisma/driver-adapter-utils';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
+import { preparedQueries, type Query } from './pglite-query.ts';
 
 /** An embedded Postgres with pgvector, in a folder or, without one, in memory. Queries run on this thread, one after another. */
 export function openPglite(folder?: string): Promise<PGlite> {
@@ -10,10 +11,11 @@ export function openPglite(folder?: string): Promise<PGlite> {
 
 /** Prisma's way to an open PGlite. The shadow database it offers is a fresh one in memory. */
 export function pgliteAdapter(pglite: PGlite): SqlMigrationAwareDriverAdapterFactory {
+  const queries = preparedQueries(pglite);
   return {
     provider: 'postgres',
     adapterName: 'pglite-prisma-adapter',
-    connect: () => connect(pglite),
+    connect: () => connect(pglite, queries),
     connectToShadowDb: shadowDatabase,
   };
 }
@@ -21,25 +23,25 @@ export function pgliteAdapter(pglite: PGlite): SqlMigrationAwareDriverAdapterFac
 /** An empty database with pgvector at hand, in memory, gone when it is disposed. */
 export async function shadowDatabase(): Promise<SqlDriverAdapter> {
   const pglite = await openPglite();
-  return Object.assign(await connect(pglite), { dispose: () => pglite.close() });
+  return Object.assign(await connect(pglite, preparedQueries(pglite)), { dispose: () => pglite.close() });
 }
 
 /**
  * pglite-prisma-adapter 0.7.2 reports a COMMIT that failed as done, sets the isolation level before BEGIN, where it is lost,
  * and does not wait for a script, so that a migration that failed counts as applied. This puts the three right.
  */
-async function connect(pglite: PGlite): Promise<SqlDriverAdapter> {
-  const adapter = await new PrismaPGlite(pglite).connect();
+async function connect(pglite: PGlite, { outside, inside }: ReturnType<typeof preparedQueries>): Promise<SqlDriverAdapter> {
+  const adapter = await new PrismaPGlite(asDatabase(outside)).connect();
   return Object.assign(adapter, {
     executeScript: (script: string) => pglite.exec(script).then(() => {}, (error) => asDriverError(adapter, error)),
-    startTransaction: (isolationLevel?: IsolationLevel) => startTransaction(pglite, isolationLevel),
+    startTransaction: (isolationLevel?: IsolationLevel) => startTransaction(pglite, inside, isolationLevel),
   });
 }
 
-async function startTransaction(pglite: PGlite, isolationLevel?: IsolationLevel): Promise<Transaction> {
+async function startTransaction(pglite: PGlite, query: Query, isolationLevel?: IsolationLevel): Promise<Transaction> {
   return new Promise((resolve, reject) => {
     const done = pglite.transaction(async (inner) => {
-      const adapter = await new PrismaPGlite(asDatabase(inner)).connect();
+      const adapter = await new PrismaPGlite(asDatabase(query)).connect();
       const run = (sql: string) => inner.exec(sql).then(() => {}, (error) => asDriverError(adapter, error));
       if (isolationLevel) await run(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel}`);
       await new Promise<void>((end) => {
@@ -66,8 +68,8 @@ async function startTransaction(pglite: PGlite, isolationLevel?: IsolationLevel)
   });
 }
 
-/** The adapter asks nothing but `query` of a database, and a transaction has that. */
-const asDatabase = (transaction: PgliteTransaction) => transaction as unknown as PGlite;
+/** The adapter asks nothing but `query` of a database. */
+const asDatabase = (query: Query) => ({ query }) as unknown as PGlite;
 
 /** The adapter's own translation of a Postgres error into one that Prisma has a code for. */
 const asDriverError = (adapter: SqlDriverAdapter, error: unknown) => (adapter as unknown as { onError(error: unknown): never }).onError(error);

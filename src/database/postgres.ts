@@ -2,6 +2,7 @@ import type { SqlDriverAdapter, SqlMigrationAwareDriverAdapterFactory } from '@p
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool, PoolConfig } from 'pg';
 import type { Log } from '../log.ts';
+import { nameStatements } from './statement-names.ts';
 
 export interface PostgresSettings {
   DATABASE_URL: string;
@@ -38,21 +39,12 @@ function adapter(url: string, log: Log, config: PoolConfig): PrismaPg {
   const warn = (error: Error) => log.warn({ err: error }, 'a connection to Postgres broke');
   return new PrismaPg(
     { ...config, connectionString: inUtc(url), connectionTimeoutMillis: 10_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000, application_name: 'darkroom' },
-    { onPoolError: warn, onConnectionError: warn, ...(new URL(url).searchParams.get('pgbouncer') !== 'true' && { statementNameGenerator: nameStatements() }) },
+    { onPoolError: warn, onConnectionError: warn, ...(!isPooled(url) && { statementNameGenerator: nameStatements() }) },
   );
 }
 
-/** Each connection keeps what it has planned, of so many statements: those that are asked all the time come first. */
-const maxPrepared = 300;
-
-/** A name for each text, so that Postgres plans it once for a connection and not each time; none ("") beyond the limit. Poolers that hand connections about say so in their URL, as Prisma has it: `pgbouncer=true`. */
-function nameStatements(): (query: { sql: string }) => string {
-  const names = new Map<string, string>();
-  return ({ sql }) => {
-    if (!names.has(sql) && names.size < maxPrepared) names.set(sql, `darkroom_${names.size}`);
-    return names.get(sql) ?? '';
-  };
-}
+/** A pooler that hands connections about, and so has no use for plans that one of them keeps, says so in its URL, as Prisma has it. */
+const isPooled = (url: string) => new URL(url).searchParams.get('pgbouncer') === 'true';
 
 /** adapter-pg drops the offset of a timestamp, which is right in UTC alone; a server may have another time zone as its default. */
 function inUtc(url: string): string {
