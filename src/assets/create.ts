@@ -10,7 +10,7 @@ import { isUnreachable, withRetry } from '../database/retry.ts';
 import { imageFacts } from './image-facts.ts';
 import { holdRoom, mustHaveRoom } from './room.ts';
 import { cleanTags } from './tags.ts';
-import { indexWords } from './words.ts';
+import { writeWords } from './words.ts';
 
 /** The viewer's own upload of these very bytes, if there is one. */
 export async function findStoredUpload({ db }: Pick<App, 'db'>, viewer: Viewer, sha256: string, kind: AssetKind = 'IMAGE'): Promise<Asset | null> {
@@ -71,7 +71,7 @@ async function createUpload(app: Parts, viewer: Viewer, file: UploadedFile, colu
           tags: { create: tags.map((name) => ({ ownerId: viewer.id, name, source: 'user', confidence: 1 })) },
         },
       });
-      await indexWords(tx, id);
+      await writeWords(tx, { assetId: id, ...asset, tags, facts: {} });
       return asset;
     };
     return { asset: await withRetry(() => db.$transaction(insert)), alreadyStored: false };

@@ -8,7 +8,7 @@ import { imageLimits } from '../compute/limits.ts';
 import type { Asset, AssetKind, Prisma } from '../database/generated/client.ts';
 import { ProviderError, UserError } from '../errors.ts';
 import { imageFacts } from './image-facts.ts';
-import { indexWords } from './words.ts';
+import { writeWords } from './words.ts';
 
 /** A file that a provider made, and that becomes an asset of the job's owner. */
 export interface OutputFile {
@@ -48,8 +48,8 @@ async function inspectOutput({ compute, config }: App, path: string, signal: Abo
 
 /** Then the row. It may be asked twice, after a commit whose answer was lost. */
 export async function publishOutput(tx: Prisma.TransactionClient, job: { id: string; ownerId: string }, position: number, output: StoredOutput): Promise<void> {
-  await tx.asset.upsert({ where: { id: output.id }, create: { ...output, ownerId: job.ownerId, producedById: job.id, position }, update: {} });
-  await indexWords(tx, output.id);
+  const asset = await tx.asset.upsert({ where: { id: output.id }, create: { ...output, ownerId: job.ownerId, producedById: job.id, position }, update: {} });
+  await writeWords(tx, { assetId: asset.id, ...asset, tags: [], facts: {} });
 }
 
 /** The assets that a job's result names. */

@@ -1,5 +1,4 @@
 import { Prisma } from './generated/client.ts';
-import type { Sql } from './sql.ts';
 
 /**
  * Embeddings in pgvector. This lies beside the database, and not in search/, because analyze writes what search reads.
@@ -15,11 +14,10 @@ const exactUpTo = 5_000;
 const literal = (values: readonly number[]) => `[${values.join(',')}]`;
 const cast = (expression: Prisma.Sql, model: VectorModel) => Prisma.sql`${expression}::vector(${Prisma.raw(String(dimensions[model]))})`;
 
-export async function storeVector(sql: Sql, { assetId, ownerId, model, values }: { assetId: string; ownerId: string; model: VectorModel; values: readonly number[] }): Promise<void> {
-  await sql.$executeRaw`
-    insert into image_vector (asset_id, owner_id, model, embedding) values (${assetId}::uuid, ${ownerId}, ${model}, ${literal(values)}::text::vector)
-    on conflict (asset_id, model) do update set embedding = excluded.embedding`;
-}
+/** An insert that stores or replaces the vector of an asset. */
+export const storingVector = ({ assetId, ownerId, model, values }: { assetId: string; ownerId: string; model: VectorModel; values: readonly number[] }): Prisma.Sql => Prisma.sql`
+  insert into image_vector (asset_id, owner_id, model, embedding) values (${assetId}::uuid, ${ownerId}, ${model}, ${literal(values)}::text::vector)
+  on conflict (asset_id, model) do update set embedding = excluded.embedding`;
 
 export interface Neighbour {
   assetId: string;
@@ -74,10 +72,6 @@ export function nearest({ ownerId, model, to, limit, minCosine, after, where }: 
     (${select(Prisma.sql`not (select is_one from crowd)`, Prisma.sql`${distance} + 0, image_vector.asset_id`)})`;
 }
 
-const scanSettings = (limit: number) => Prisma.sql`select set_config('hnsw.iterative_scan', 'strict_order', true) ||
+/** A subquery that nothing follows from but that, before the scan of its statement begins, an index scan goes on until its LIMIT is full; pgvector's default stops after 40 candidates. */
+export const scanSettings = (limit: number) => Prisma.sql`select set_config('hnsw.iterative_scan', 'strict_order', true) ||
   set_config('hnsw.ef_search', ${String(Math.min(1000, Math.max(200, limit * 2)))}, true) || set_config('hnsw.max_scan_tuples', '200000', true)`;
-
-/** For the rest of this transaction an index scan goes on until its LIMIT is full; pgvector's default stops after 40 candidates. */
-export async function scanUntilFull(tx: Prisma.TransactionClient, limit: number): Promise<void> {
-  await tx.$executeRaw(scanSettings(limit));
-}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/generated/client.ts';
-import { nearest, type NearestQuery, storeVector, type Neighbour } from '../../src/database/vectors.ts';
+import { nearest, type NearestQuery, storingVector, type Neighbour } from '../../src/database/vectors.ts';
 import { startTestApp, type TestApp } from '../app.ts';
 
 /** Enough vectors of one owner that the index answers, and a small neighbour who must not be drowned by them. */
@@ -77,7 +77,7 @@ test('vectors of different models never meet, and a vector without a direction o
   const [assetId] = await exact(minnow, 1);
   await db().$executeRaw`insert into image_vector (asset_id, owner_id, model, embedding) values (${assetId}::uuid, ${minnow}, 'other-model', '[1,2,3]')`;
   expect(await findNearest({ ownerId: minnow, model: 'vd1', to: target, limit: 100 })).toHaveLength(30);
-  const store = (values: number[]) => storeVector(db(), { assetId: assetId!, ownerId: minnow, model: 'vd1', values });
+  const store = (values: number[]) => db().$executeRaw(storingVector({ assetId: assetId!, ownerId: minnow, model: 'vd1', values }));
   await expect(store(Array<number>(256).fill(0))).rejects.toThrow(/image_vector_direction/);
   await expect(store([1, 2, 3])).rejects.toThrow(/image_vector_vd1_length/);
   await expect(store(Array<number>(256).fill(NaN))).rejects.toThrow(/NaN/);
