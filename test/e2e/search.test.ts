@@ -154,6 +154,31 @@ test('near-duplicates form groups, and an image knows its own', async () => {
   expect((await client.get('query ($id: ID!) { image(id: $id) { duplicates { size } } }', { id: images.get('text-page.png') })).image.duplicates).toBeNull();
 });
 
+test('an analysis made again replaces what search knew, and leaves the viewer\'s own tags', async () => {
+  const { db } = darkroom.app;
+  const assetId = Buffer.from(images.get('red-car.jpg')!, 'base64').toString().slice('Image:'.length);
+  const [ownerId, otherId] = [client.viewer, Buffer.from(images.get('snowy-mountains.jpg')!, 'base64').toString().slice('Image:'.length)];
+  const known = async () => ({
+    tags: await db.imageTag.findMany({ where: { assetId }, orderBy: [{ source: 'asc' }, { name: 'asc' }] }),
+    colors: await db.imageColor.findMany({ where: { assetId }, orderBy: { position: 'asc' } }),
+    pairs: await db.nearDuplicate.findMany({ where: { OR: [{ assetId }, { otherId: assetId }] }, orderBy: [{ assetId: 'asc' }, { otherId: 'asc' }] }),
+    words: await db.searchDocument.findMany({ where: { assetId }, select: { title: true, caption: true, text: true, filename: true } }),
+  });
+  await client.get('mutation ($id: ID!) { updateImage(id: $id, input: { tags: ["mine"] }) { id } }', { id: images.get('red-car.jpg') });
+  const before = await known();
+  expect(before.pairs.length).toBeGreaterThan(0);
+  await db.imageTag.create({ data: { assetId, ownerId, name: 'stale', source: 'local', confidence: 1 } });
+  await db.imageTag.updateMany({ where: { assetId, source: { not: 'user' } }, data: { confidence: 0.01 } });
+  await db.imageColor.create({ data: { assetId, ownerId, position: 99, name: 'stale', share: 1, l: 0, a: 0, b: 0 } });
+  await db.nearDuplicate.createMany({ data: [{ assetId, otherId, ownerId, distance: 1, cosine: 1 }, { assetId: otherId, otherId: assetId, ownerId, distance: 1, cosine: 1 }] });
+  await db.nearDuplicate.updateMany({ where: { assetId }, data: { distance: 200 } });
+
+  const { analyzeImages } = await client.get('mutation ($ids: [ID!]!) { analyzeImages(imageIds: $ids, options: { useCache: false }) { jobs { id } } }', { ids: [images.get('red-car.jpg')] });
+  await client.untilEnded([analyzeImages.jobs[0].id]);
+  expect(await known()).toEqual(before);
+  expect(names(await search({ query: 'mine' }))).toEqual(['red-car.jpg']);
+});
+
 test('hostile searches are searches: escaped, capped, and answered', async () => {
   for (const query of ['%', '_', '\\', "'; drop table asset; --", '!!!', '& | ! ( )', ':*', '"', '   ', 'a'.repeat(500)]) {
     expect((await client.ask('query ($query: String) { searchImages(query: $query) { totalCount edges { matchedBy highlight } } }', { query })).errors, query).toBeUndefined();
