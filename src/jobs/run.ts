@@ -1,4 +1,3 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
 import { publishOutput, storeOutput, type StoredOutput } from '../assets/outputs.ts';
@@ -15,7 +14,7 @@ import { toFailure, Unwanted } from './failure.ts';
 import { reportProgress } from './progress.ts';
 import { openNotes } from './notes.ts';
 import { openPublisher } from './publish.ts';
-import { attemptFolder } from './spool.ts';
+import { closeFolder, openFolder } from './spool.ts';
 import { storable } from './storable.ts';
 import { complete, defer, fail, finishCancelled, release, requestCancel, type ClaimedJob } from './transitions.ts';
 import { superviseJob, type Supervision } from './supervise.ts';
@@ -34,12 +33,10 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
   const log = app.log.child({ jobId: job.id, attempt: job.attempt, operation: job.operation, provider: job.provider });
   const ended = timeAttempt(log, job);
   const tally = newTally();
-  const folder = attemptFolder(app.config, job);
   const supervision = superviseJob(app, job, stopping);
   try {
     await announce(app, job);
-    await mkdir(folder, { recursive: true });
-    await Promise.race([attempt(app, job, folder, supervision, tally), supervision.givenUp]);
+    await Promise.race([attempt(app, job, supervision, tally), supervision.givenUp]);
     ended({ status: 'COMPLETED' }, tally);
   } catch (error) {
     const end = await withRetry<AttemptEnd>(() => settle(app, job, supervision, error), stopping.aborted ? {} : { ...patience, signal: stopping }).catch((cause: unknown) => {
@@ -51,13 +48,13 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
   } finally {
     await supervision.end();
     // Work that was given up may still write there; the next start of a worker removes what it leaves.
-    await rm(folder, { recursive: true, force: true }).catch((cause: unknown) => log.warn({ err: cause }, 'The folder of this attempt could not be removed'));
+    await closeFolder(app, job).catch((cause: unknown) => log.warn({ err: cause }, 'The folder of this attempt could not be removed'));
     await announce(app, job);
   }
 }
 
 /** The happy path: inputs to local files, the provider, and then its answer is kept. */
-async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leaseLost }: Supervision, tally: Tally): Promise<void> {
+async function attempt(app: App, job: ClaimedJob, { signal, leaseLost }: Supervision, tally: Tally): Promise<void> {
   const { sql, storage, config, compute, http } = app;
   const operation = getOperation(job.operation);
   const provider = operation.providers.find((known) => known.name === job.provider);
@@ -69,6 +66,7 @@ async function attempt(app: App, job: ClaimedJob, folder: string, { signal, leas
     await requestCancel(sql, job.id, job.ownerId);
     throw new Unwanted();
   }
+  const folder = await openFolder(app, job);
   const files = await Promise.all(
     inputs.map(async ({ storageKey, ...input }, index) => {
       const path = join(folder, `input-${index}`);

@@ -1,11 +1,24 @@
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { App } from '../app.ts';
+import { getOperation, makesFiles } from '../operations/index.ts';
+import type { ClaimedJob } from './transitions.ts';
 
 const spool = ({ DATA_DIR }: Pick<App['config'], 'DATA_DIR'>) => join(DATA_DIR, 'spool', 'jobs');
 
-/** The folder of one attempt: copies of its inputs, gone with its end. */
-export const attemptFolder = (config: App['config'], job: { id: string; attempt: number }) => join(spool(config), `${job.id}-${job.attempt}`);
+const folderOf = (config: App['config'], job: ClaimedJob) => join(spool(config), `${job.id}-${job.attempt}`);
+const hasFiles = (job: ClaimedJob) => job.inputs.length > 0 || makesFiles(getOperation(job.operation));
+
+/** The folder of one attempt: copies of its inputs, and its outputs. Work that has neither has none. */
+export async function openFolder({ config }: Pick<App, 'config'>, job: ClaimedJob): Promise<string> {
+  const folder = folderOf(config, job);
+  if (hasFiles(job)) await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+export async function closeFolder({ config }: Pick<App, 'config'>, job: ClaimedJob): Promise<void> {
+  if (hasFiles(job)) await rm(folderOf(config, job), { recursive: true, force: true });
+}
 
 /** Removes what attempts of killed processes left behind. Processes may share the folder: what an attempt still uses stays. */
 export async function removeLeftovers({ config, db }: Pick<App, 'config' | 'db'>): Promise<void> {

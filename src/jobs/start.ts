@@ -7,7 +7,7 @@ import type { Job, Prisma } from '../database/generated/client.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/faults.ts';
 import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
-import { chooseProvider, versionOf } from '../operations/index.ts';
+import { chooseProvider, makesFiles, versionOf } from '../operations/index.ts';
 import { outputIdsOf } from '../assets/outputs.ts';
 import { mustNotBeFull } from '../assets/room.ts';
 import { announce, nudge } from './announce.ts';
@@ -91,12 +91,10 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
   }
 }
 
-/** The result of an operation that makes files names them. */
-const makesFiles = ({ result }: Operation) => result instanceof z.ZodObject && 'outputs' in result.shape;
-
 /** What the inputs are, whatever their ids: a picture that was deleted and uploaded again is the same picture. */
-async function hashesOf({ db }: App, viewer: Viewer, inputIds: string[]): Promise<string[]> {
-  const assets = await db.asset.findMany({ where: { id: { in: inputIds }, ownerId: viewer.id }, select: { id: true, sha256: true } });
+async function hashesOf({ sql }: App, viewer: Viewer, inputIds: string[]): Promise<string[]> {
+  if (inputIds.length === 0) return [];
+  const assets = await sql.$queryRaw<{ id: string; sha256: string }[]>`select id, sha256 from asset where id = any(${inputIds}::uuid[]) and owner_id = ${viewer.id}`;
   const hashes = new Map(assets.map(({ id, sha256 }) => [id, sha256]));
   return inputIds.map((id) => hashes.get(id) ?? missingInput());
 }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { ConfigError, type Config } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { analyze } from './analyze/operation.ts';
@@ -53,6 +54,9 @@ export function chooseProvider(operation: Operation, wished: string | null | und
   if (reason) throw new UserError('PROVIDER_UNAVAILABLE', `The provider "${provider.name}" cannot run on this server: ${reason}`);
   return provider;
 }
+
+/** The result of an operation that makes files names them. */
+export const makesFiles = ({ result }: Operation): boolean => result instanceof z.ZodObject && 'outputs' in result.shape;
 
 /** How many inputs a job of these parameters needs to be run, or run again. */
 export const leastInputs = ({ inputs, leastInputs: least }: Operation, parameters: unknown): number => least?.(parameters) ?? inputs.min;
