@@ -176,16 +176,16 @@ export function wakeups(events: Events, topics: string[], { pollMs, signal }: { 
 export function stoppable<T>(generate: (stopped: AbortSignal) => AsyncGenerator<T, void, void>, signal?: AbortSignal): AsyncGenerator<T, void, void> {
   const controller = new AbortController();
   const abort = () => controller.abort(signal?.reason);
-  async function* linked() {
-    if (signal?.aborted) return;
-    signal?.addEventListener('abort', abort, { once: true });
+  async function* linked(other: AbortSignal) {
+    if (other.aborted) return;
+    other.addEventListener('abort', abort, { once: true });
     try {
       yield* generate(controller.signal);
     } finally {
-      signal?.removeEventListener('abort', abort);
+      other.removeEventListener('abort', abort);
     }
   }
-  const source = linked();
+  const source = signal ? linked(signal) : generate(controller.signal);
   return {
     next: () => source.next(),
     return: (value) => {

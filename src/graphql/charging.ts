@@ -1,5 +1,6 @@
 import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
-import { isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
+import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { mapEvents } from './map-events.ts';
 
 /** What one operation may do before it runs: `extensions` go into its answer, and `end` is called when it is over. */
 export type Charge<Context> = (context: Context, operation: ExecutionArgs & { isSubscription: boolean }) => Charged | Promise<Charged>;
@@ -50,13 +51,9 @@ const extended = (result: ExecutionResult, extensions: Record<string, unknown>):
 /** The first event carries the extensions. However the events end, `end` is called. */
 function untilEnd(events: AsyncIterable<ExecutionResult>, extensions: Record<string, unknown>, end: () => void): AsyncIterableIterator<ExecutionResult> {
   let isFirst = true;
-  const source = events[Symbol.asyncIterator]();
-  return mapAsyncIterator(source, (event) => {
+  return mapEvents(events, (event) => {
     if (!isFirst) return event;
     isFirst = false;
     return extended(event, extensions);
-  }, (error: unknown) => {
-    end();
-    throw error;
   }, end);
 }

@@ -1,5 +1,6 @@
 import { createSourceEventStream, execute, type ExecutionArgs, type ExecutionResult } from 'graphql';
-import { isAsyncIterable, mapAsyncIterator } from 'graphql-yoga';
+import { isAsyncIterable } from 'graphql-yoga';
+import { mapEvents } from './map-events.ts';
 
 /** What was answered about an event, by operation. An event that nobody holds any more takes its answers along. */
 const answers = new WeakMap<object, Map<string, ExecutionResult | Promise<ExecutionResult>>>();
@@ -15,7 +16,7 @@ export async function subscribe(args: ExecutionArgs): Promise<AsyncIterable<Exec
   if (!isAsyncIterable(source)) return source;
   const operation = JSON.stringify([numberOf(args.document), args.operationName, args.variableValues]);
   const answer = (event: unknown) => execute({ ...args, rootValue: event });
-  return mapAsyncIterator(source as AsyncIterable<unknown>, (event) => (typeof event === 'object' && event !== null ? answerOnce(event, operation, () => answer(event)) : answer(event)));
+  return mapEvents<unknown, ExecutionResult>(source, (event) => (typeof event === 'object' && event !== null ? answerOnce(event, operation, () => answer(event)) : answer(event)));
 }
 
 function answerOnce(event: object, operation: string, answer: () => ExecutionResult | Promise<ExecutionResult>) {

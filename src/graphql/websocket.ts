@@ -12,6 +12,7 @@ import type { Credentials } from './server.ts';
 const maxOperations = 100;
 const maxMessageBytes = 256 * 1024;
 const pingMs = 12_000;
+const mostBufferedBytes = 64_000;
 /** https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 and the registry behind it: both are codes after which clients come again. */
 const goingAway = 1001;
 const tryAgainLater = 1013;
@@ -109,6 +110,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     execute: (args) => track((args as Prepared).engine.execute(args)) as ExecutionResult,
     subscribe: (args) => (args as Prepared).engine.subscribe(args) as ExecutionResult,
     onNext: ({ extra }, _id, _payload, _args, result) => {
+      if (!result.errors) return result;
       const { errors, ...rest } = presentResult(result, extra.requestId, log);
       return { ...rest, ...(errors && { errors: errors.map(withoutHttp) }) };
     },
@@ -123,11 +125,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        // Answering only when the bytes are on their way is what bounds a slow consumer: its next event is not asked for before.
-        send: (text) => new Promise((resolve, reject) => {
-          if (socket.readyState !== socket.OPEN) return resolve();
-          socket.send(text, (error) => (error ? reject(error) : resolve()));
-        }),
+        send: (text) => send(socket, text),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (handle) => socket.on('message', (data: RawData) => {
           handle(String(data)).catch((error: unknown) => {
@@ -166,6 +164,13 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
       for (const socket of sockets.clients) socket.terminate();
     },
   };
+}
+
+/** Answering only when the bytes are on their way is what bounds a slow consumer: with so many waiting, its next event is not asked for before. */
+async function send(socket: WebSocket, text: string): Promise<void> {
+  if (socket.readyState !== socket.OPEN) return;
+  if (socket.bufferedAmount < mostBufferedBytes) return socket.send(text);
+  await new Promise<void>((resolve, reject) => socket.send(text, (error) => (error ? reject(error) : resolve())));
 }
 
 /** A client that does not answer a ping is gone, whatever the network says. */

@@ -64,9 +64,11 @@ async function* jobsChanges(app: App, viewer: Viewer, where: Prisma.JobWhereInpu
       yield* await matching({ status: { in: ['PENDING', 'PROCESSING'] } });
     }
     const changed = new Set<string>();
-    for await (const event of eventsAfter(app, viewer, cursor, null)) {
-      changed.add(event.jobId);
-      cursor = parseCursor(event.cursor);
+    for (let isLast = false; !isLast;) {
+      const page = await eventsAfter(app, viewer, cursor, null);
+      for (const event of page) changed.add(event.jobId);
+      cursor = behind(page) ?? cursor;
+      isLast = page.length < pageSize;
     }
     if (changed.size > 0) yield* await matching({ id: { in: [...changed] } });
   }
@@ -85,9 +87,11 @@ async function* eventStream(app: App, viewer: Viewer, after: string | null, jobI
   let cursor = after === null ? (jobIds ? beginning : null) : parseCursor(after);
   for await (const _ of wakeupsOfViewer(app, viewer, signal, () => cursor)) {
     cursor ??= await newest(app);
-    for await (const event of eventsAfter(app, viewer, cursor, jobIds)) {
-      yield event;
-      cursor = parseCursor(event.cursor);
+    for (let isLast = false; !isLast;) {
+      const page = await eventsAfter(app, viewer, cursor, jobIds);
+      for (const event of page) yield event;
+      cursor = behind(page) ?? cursor;
+      isLast = page.length < pageSize;
     }
     if (jobIds && (await allEndedBefore(app, jobIds, cursor))) return;
   }
@@ -106,6 +110,9 @@ function parseCursor(text: string): Cursor {
   return { xid, id };
 }
 
+/** Where a page of events ends. */
+const behind = (page: JobEventRow[]) => (page.length > 0 ? parseCursor(page.at(-1)!.cursor) : null);
+
 /** Where "from now on" begins: before everything that is still being written. */
 async function newest({ sql }: App): Promise<Cursor> {
   const [row] = await sql.$queryRaw<{ xid: string }[]>`select pg_snapshot_xmin(pg_current_snapshot())::text as xid`;
@@ -115,17 +122,9 @@ async function newest({ sql }: App): Promise<Cursor> {
 /** Transactions commit in another order than their ids: an event counts only once every older transaction has ended, else a reader could skip one. */
 const settled = Prisma.sql`xid < pg_snapshot_xmin(pg_current_snapshot())`;
 
-async function* eventsAfter(app: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): AsyncGenerator<JobEventRow> {
-  for (;;) {
-    const key = JSON.stringify(['events', viewer.id, cursor, jobIds]);
-    const from = cursor;
-    const rows = await readTogether(app.sql, key, () => eventPage(app, viewer, from, jobIds));
-    for (const row of rows) {
-      cursor = parseCursor(row.cursor);
-      yield row;
-    }
-    if (rows.length < pageSize) return;
-  }
+/** The next events behind the cursor, at most a page of them; those who ask for the same at once share one reading. */
+function eventsAfter(app: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): Promise<JobEventRow[]> {
+  return readTogether(app.sql, JSON.stringify(['events', viewer.id, cursor, jobIds]), () => eventPage(app, viewer, cursor, jobIds));
 }
 
 async function eventPage({ sql }: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): Promise<JobEventRow[]> {
