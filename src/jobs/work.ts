@@ -25,11 +25,19 @@ export function startWorker(app: App): Worker {
 
   // One claim at a time, so that `running` is true when a suspect asks to be alone.
   let claiming: Promise<unknown> = Promise.resolve();
+  let asked = 0;
+  let answered = 0;
   const claimAndRun = () => {
+    const own = ++asked;
     const claim = claiming.then(async () => {
-      if (closed || suspectRuns) return null;
+      // A claim that found nothing speaks for everybody who had asked before it began.
+      if (closed || suspectRuns || own <= answered) return null;
+      const before = asked;
       const job = await claimNext(sql, { leaseMs: config.JOB_LEASE, running: running.size, lastOwner, mostOfOwner: config.LIMIT_RUNNING_JOBS });
-      if (!job) return null;
+      if (!job) {
+        answered = before;
+        return null;
+      }
       lastOwner = job.ownerId;
       suspectRuns = job.suspect;
       const run = runJob(app, job, stopping.signal).finally(() => {
