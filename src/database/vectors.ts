@@ -66,7 +66,7 @@ export function nearest({ ownerId, model, to, limit, minCosine, after, where }: 
   // transaction around them, too. Adding zero hides the distance from the index.
   return Prisma.sql`
     with sought as materialized (${sought}), crowd as materialized (
-      select count(*) > ${exactUpTo} as is_one from (select 1 from image_vector where owner_id = ${ownerId} and model = ${model} limit ${exactUpTo + 1}) counted)
+      select exists (select from image_vector where owner_id = ${ownerId} and model = ${model} offset ${exactUpTo}) as is_one)
     (${select(Prisma.sql`(select is_one from crowd) and (${scanSettings(limit)}) is not null`, distance)})
     union all
     (${select(Prisma.sql`not (select is_one from crowd)`, Prisma.sql`${distance} + 0, image_vector.asset_id`)})`;
