@@ -5,6 +5,9 @@ import { UserError } from './errors.ts';
 export const maxPageSize = 100;
 export const defaultPageSize = 20;
 
+/** Where a connection can be asked for its rows: without the second, a client that asks for `nodes` had every row read twice. */
+export const nodePaths = [['edges', 'node'], ['nodes']];
+
 interface PageArguments {
   first?: number | null;
   last?: number | null;

@@ -1,7 +1,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { audioFormats, type AudioFormat } from '../compute/audio.ts';
 import { builder, rowId } from '../graphql/builder.ts';
-import { newestFirst } from '../keyset.ts';
+import { newestFirst, nodePaths } from '../keyset.ts';
 import { audioDetails } from './details.ts';
 import { AssetRef, columns } from './schema.ts';
 
@@ -60,9 +60,8 @@ builder.queryFields((t) => ({
     resolve: async (_root, args, context, info) => {
       const { app: { db }, viewer } = context;
       const where = { ownerId: viewer.id, kind: 'AUDIO' as const };
-      // The cursor is made of columns that nobody may have asked for.
-      const select = { ...queryFromInfo({ context, info, path: ['edges', 'node'] }).select, id: true, createdAt: true };
-      const connection = await newestFirst(args, ({ where: behind, ...page }) => db.asset.findMany({ select, where: { AND: [where, behind] }, ...page }));
+      const query = queryFromInfo({ context, info, paths: nodePaths });
+      const connection = await newestFirst(args, ({ where: behind, ...page }) => db.asset.findMany({ ...query, where: { AND: [where, behind] }, ...page }));
       return { ...connection, countAll: () => db.asset.count({ where }) } as never;
     },
   }),

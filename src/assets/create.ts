@@ -68,7 +68,8 @@ async function createUpload(app: Parts, viewer: Viewer, file: UploadedFile, colu
           visibility: facts.visibility ?? 'PRIVATE',
           title: facts.title ?? null,
           metadata: facts.metadata === undefined || facts.metadata === null ? Prisma.DbNull : (facts.metadata as Prisma.InputJsonValue),
-          tags: { create: tags.map((name) => ({ ownerId: viewer.id, name, source: 'user', confidence: 1 })) },
+          // Prisma reads a row again that it made with others beside it.
+          ...(tags.length > 0 && { tags: { create: tags.map((name) => ({ ownerId: viewer.id, name, source: 'user', confidence: 1 })) } }),
         },
       });
       await writeWords(tx, { assetId: id, ...asset, tags, facts: {} });

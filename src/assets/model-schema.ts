@@ -1,6 +1,6 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { builder, rowId } from '../graphql/builder.ts';
-import { newestFirst } from '../keyset.ts';
+import { newestFirst, nodePaths } from '../keyset.ts';
 import { model3dDetails } from './details.ts';
 import { AssetRef, columns, Image } from './schema.ts';
 
@@ -60,9 +60,8 @@ builder.queryField('models', (t) =>
     description: 'The viewer\'s 3D models, the newest first.',
     args: t.arg.connectionArgs(),
     resolve: (_root, args, context, info) => {
-      // The cursor is made of columns that nobody may have asked for.
-      const select = { ...queryFromInfo({ context, info, path: ['edges', 'node'] }).select, id: true, createdAt: true };
-      return newestFirst(args, ({ where, ...page }) => context.app.db.asset.findMany({ select, where: { AND: [where, { ownerId: context.viewer.id, kind: 'MODEL_3D' }] }, ...page })) as never;
+      const query = queryFromInfo({ context, info, paths: nodePaths });
+      return newestFirst(args, ({ where, ...page }) => context.app.db.asset.findMany({ ...query, where: { AND: [where, { ownerId: context.viewer.id, kind: 'MODEL_3D' }] }, ...page })) as never;
     },
   }),
 );

@@ -2,6 +2,9 @@
 export const isUniqueViolation = (error: unknown): boolean => faultOf(error) === 'P2002' || faultOf(error) === 'UniqueConstraintViolation';
 export const isForeignKeyViolation = (error: unknown): boolean => faultOf(error) === 'P2003' || faultOf(error) === 'ForeignKeyConstraintViolation';
 
+/** A text with a NUL in it, which Postgres can neither keep nor compare with. The driver has the code beside its sentence, Prisma's client has it in there. */
+export const isUnstorableText = (error: Error): boolean => (error.cause as { originalCode?: unknown } | undefined)?.originalCode === '22021' || error.message.includes('Code: `22021`');
+
 function faultOf(error: unknown): unknown {
   if (!(error instanceof Error)) return undefined;
   // Of hand-written SQL the client says only that it failed (P2010); what the driver said is beside it.

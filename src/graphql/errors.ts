@@ -1,4 +1,5 @@
 import { GraphQLError, type ExecutionResult } from 'graphql';
+import { isUnstorableText } from '../database/faults.ts';
 import { isUnreachable } from '../database/retry.ts';
 import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -23,6 +24,9 @@ export function presentError(error: unknown, requestId: string, log: Log): Graph
   const cause = rootOf(fault);
   if (cause instanceof UserError) return relabel(fault, cause.message, cause.extensions);
   if (isAboutInput(fault) || (cause instanceof GraphQLError && !isOutputFault(fault))) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault) });
+
+  // Whatever we write ourselves is cleaned before, so it came with the request.
+  if (isUnstorableText(cause)) return relabel(fault, 'Expected text without NUL characters', { code: 'INVALID_INPUT' });
 
   log.error({ requestId, path: fault.path, err: cause }, 'A request met an unexpected error');
   const outage = outageOf(cause);

@@ -1,9 +1,6 @@
 import type { Asset } from '../database/generated/client.ts';
 import type { Context } from '../graphql/builder.ts';
 
-/** Where a connection can be asked for its images: without the second, a client that asks for `nodes` had every row read twice. */
-export const nodePaths = [['edges', 'node'], ['nodes']];
-
 /** The viewer's images with these ids, each with what the client asked for (`query`, made by the Prisma plugin). */
 export async function loadImages({ app, viewer }: Context, ids: string[], query: object): Promise<Map<string, Asset>> {
   if (ids.length === 0) return new Map();

@@ -4,11 +4,11 @@ import { Image } from '../assets/schema.ts';
 import { imageLimits } from '../compute/limits.ts';
 import { UserError } from '../errors.ts';
 import { builder, rowId, type Context } from '../graphql/builder.ts';
-import { checkPage, defaultPageSize, parseCursor, printCursor } from '../keyset.ts';
+import { checkPage, defaultPageSize, nodePaths, parseCursor, printCursor } from '../keyset.ts';
 import { findDuplicateGroups, findDuplicatesOf, pageOfGroups, type DuplicateGroup } from './duplicates.ts';
 import type { ImageFilter } from './filter.ts';
 import { ImageFilterInput } from './inputs.ts';
-import { loadImages, nodePaths } from './load.ts';
+import { loadImages } from './load.ts';
 import { findSimilar, type Likeness, type SimilarImage } from './similar.ts';
 
 const measureTimeoutMs = 30_000;

@@ -188,6 +188,11 @@ test('hostile searches are searches: escaped, capped, and answered', async () =>
   expect((await client.ask('{ images(after: "nonsense") { edges { cursor } } }')).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
 });
 
+test.each([{ filter: { anyTags: ['a\0b'] } }, { filter: { tags: ['\0'], orientation: ['LANDSCAPE'] } }])('text that no database can hold is said to be refused: %j', async (variables) => {
+  const { errors } = await client.ask('query ($filter: ImageFilter) { images(filter: $filter) { nodes { id } } }', variables);
+  expect(errors).toMatchObject([{ message: 'Expected text without NUL characters', extensions: { code: 'INVALID_INPUT' } }]);
+});
+
 test('an answer has its fields in the order of the query, whatever was ready first', async () => {
   const { data } = await client.ask('{ images(first: 1) { nodes { url { url } placeholder { dataUri } filename jobs { totalCount } id } totalCount } viewer { kind id } }');
   expect(Object.keys(data)).toEqual(['images', 'viewer']);
