@@ -27,7 +27,7 @@ describe.skipIf(!inject('postgresUrl'))('API and worker as two processes on Post
     folder = await mkdtemp(join(tmpdir(), 'darkroom-faults-'));
     postgres = await startPostgres({ dir: join(folder, 'postgres') });
     const DATABASE_URL = await postgres.createDatabase();
-    const settings = { ...inject('settings'), DATABASE_URL, DATA_DIR: join(folder, 'data'), REDIS_PREFIX: `faults-${process.pid}`, JWT_SECRET: secret, JOB_RETRY_DELAY: '50ms', JOB_CONCURRENCY: '2', COMPUTE_PROCESSES: '2' };
+    const settings = { ...inject('settings'), DATABASE_URL, DATA_DIR: join(folder, 'data'), REDIS_PREFIX: `faults-${process.pid}`, JWT_SECRET: secret, JOB_RETRY_DELAY: '50ms', JOB_CONCURRENCY: '2', COMPUTE_PROCESSES: '2', LIMIT_REQUESTS: 'none', LIMIT_COST: 'none' };
     [api, worker] = await Promise.all([startProgram({ ...settings, ROLE: 'api' }), startProgram({ ...settings, ROLE: 'worker' })]);
     database = await openDatabase(readConfig({ DATABASE_URL }), createLog('silent'));
   });

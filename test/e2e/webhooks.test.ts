@@ -52,7 +52,7 @@ const analyzed = async (name: string) => client.uploadAndAnalyze([{ name: `${nam
 /** What `look` gives, once it is good. */
 async function untilGood<Seen>(what: string, look: () => Promise<Seen>, isGood: (seen: Seen) => boolean): Promise<Seen> {
   let seen: Seen;
-  await until(what, async () => isGood((seen = await look())) || seen);
+  await until(what, async () => isGood((seen = await look())) || seen, 30_000);
   return seen!;
 }
 const makeDue = () => darkroom.app.sql.$executeRaw`update webhook_delivery set next_attempt_at = now() where status = 'PENDING' and owner_id = ${client.viewer}`;
