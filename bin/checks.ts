@@ -22,8 +22,7 @@ const leftOut = new Set<string>();
 /** Whether some project ran a test of the file: not every file has something to say about every way to run Darkroom. */
 const wasRun = new Map<string, boolean>();
 
-await check('types', 'npm', ['run', '--silent', 'types']);
-await check('lint', 'npm', ['run', '--silent', 'lint']);
+await Promise.all([check('types', 'npm', ['run', '--silent', 'types']), check('lint', 'npm', ['run', '--silent', 'lint'])]);
 for (const { name, find, projects: needing, mark } of services) {
   await find().catch((error: Error) => {
     for (const project of needing) if (projects.delete(project)) count(mayLeaveOut ? 'skipped' : 'failed', `the end-to-end tests "${project}": ${error.message}`);
