@@ -49,6 +49,13 @@ describe('a task', () => {
     expect(heavy - quiet).toBeGreaterThan(180e6);
   });
 
+  test.runIf(process.platform === 'linux')('tells its own peak of memory, not that of the process which started it', async () => {
+    const large = Buffer.alloc(400e6, 1);
+    const { peakRssBytes } = await openCompute().run('pid', null, { timeoutMs });
+    expect(large.length).toBe(400e6);
+    expect(peakRssBytes).toBeLessThan(350e6);
+  });
+
   test('finds no environment variable of the server', async () => {
     const { output } = await openCompute().run('environment', null, { timeoutMs });
     expect(output).not.toContain('PATH');

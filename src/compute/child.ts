@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type FromChild, type MemoryUse, packError, type TaskContext, type ToChild } from './messages.ts';
 
@@ -48,5 +48,16 @@ function forgetPeak(): void {
 }
 
 function memoryUse(): MemoryUse {
-  return { rssBytes: process.memoryUsage.rss(), peakRssBytes: process.resourceUsage().maxRSS * 1024 };
+  return { rssBytes: process.memoryUsage.rss(), peakRssBytes: peakRss() };
+}
+
+/** getrusage(2) would not do where /proc is: its maximum of a process begins with that of the one which started it, and no request lowers it. */
+function peakRss(): number {
+  try {
+    const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+    if (kilobytes) return Number(kilobytes) * 1024;
+  } catch {
+    // Not on this system.
+  }
+  return process.resourceUsage().maxRSS * 1024;
 }
