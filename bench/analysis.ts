@@ -60,6 +60,6 @@ async function compare({ folder, logFile }: Bench, paths: string[], kind: string
     what: `upload to completed analysis, ${kind}`, ours: `${round((paths.length * 1000) / ours, 1)} images/s`, beside: `bare loop ${round((paths.length * 1000) / bare, 1)} images/s`,
     ratio: round(bare / ours), bar: '≥ 0.7', holds: bare / ours >= 0.7,
     note: `${paths.length} files, ${filesPerRequest} in a request, default settings (PGlite, disk), ${concurrency} at a time on all CPUs, median of ${rounds} rounds. The bare loop is ${concurrency} processes that call inspectImage and measureImage on the files where they lie. ` +
-      `CPU time per image: compute children ${share('compute')} ms, server ${share('server')} ms (receiving, hashing and storing the bytes; the rows and events of the job, tags, colours, hashes, vector and words for search in PGlite, which takes two thirds of it).`,
+      `CPU time per image: compute children ${share('compute')} ms, server ${share('server')} ms (receiving, hashing and storing the bytes; the rows and events of the job, tags, colours, hashes, vector and words for search, all of it in PGlite within that process).`,
   };
 }

@@ -193,6 +193,11 @@ test.each([{ filter: { anyTags: ['a\0b'] } }, { filter: { tags: ['\0'], orientat
   expect(errors).toMatchObject([{ message: 'Expected text without NUL characters', extensions: { code: 'INVALID_INPUT' } }]);
 });
 
+test('so it is where Prisma asks', async () => {
+  const { errors } = await client.ask('mutation ($id: ID!) { removeBackground(imageId: $id, options: { idempotencyKey: "a\\u0000b" }) { id } }', { id: images.get('red-car.jpg') });
+  expect(errors).toMatchObject([{ extensions: { code: 'INVALID_INPUT' } }]);
+});
+
 test('an answer has its fields in the order of the query, whatever was ready first', async () => {
   const { data } = await client.ask('{ images(first: 1) { nodes { url { url } placeholder { dataUri } filename jobs { totalCount } id } totalCount } viewer { kind id } }');
   expect(Object.keys(data)).toEqual(['images', 'viewer']);
