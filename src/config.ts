@@ -132,7 +132,7 @@ export const settings = {
 
   U2NET_MODEL_PATH: z.string().optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
 
-  JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process runs at a time.'),
+  JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process works on at a time. While the result of one is written down, the next one may begin.'),
   JOB_TIMEOUT: duration.prefault('4m').describe('After this long a job is asked to stop.'),
   JOB_HARD_TIMEOUT: duration.prefault('5m').describe('After this long it is stopped.'),
   JOB_TIMEOUTS: durations.prefault('').describe('JOB_TIMEOUT of single operations, such as "generate=10m,model-3d=8m"; each is stopped as much later as JOB_HARD_TIMEOUT is after JOB_TIMEOUT.'),

@@ -28,17 +28,24 @@ const patience = { attempts: 35 };
 /** A store that is restarted is back after about this long. */
 const storeOutageMs = 5_000;
 
+interface Worker {
+  stopping: AbortSignal;
+  /** Told when what is left is to write down how the attempt ended. */
+  isWorkDone(): void;
+}
+
 /** Runs one claimed job to the end of its attempt. Never rejects: what goes wrong becomes the job's failure, or is logged and left to the reconciler. */
-export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): Promise<void> {
+export async function runJob(app: App, job: ClaimedJob, { stopping, isWorkDone }: Worker): Promise<void> {
   const log = app.log.child({ jobId: job.id, attempt: job.attempt, operation: job.operation, provider: job.provider });
   const ended = timeAttempt(log, job);
   const tally = newTally();
   const supervision = superviseJob(app, job, stopping);
   try {
     await announce(app, job);
-    await Promise.race([attempt(app, job, supervision, tally), supervision.givenUp]);
+    await Promise.race([attempt(app, job, supervision, tally, isWorkDone), supervision.givenUp]);
     ended({ status: 'COMPLETED' }, tally);
   } catch (error) {
+    isWorkDone();
     const end = await withRetry<AttemptEnd>(() => settle(app, job, supervision, error), stopping.aborted ? {} : { ...patience, signal: stopping }).catch((cause: unknown) => {
       log.error({ err: cause }, 'The end of this attempt could not be written; its lease runs out and the reconciler takes over');
       return { status: 'UNWRITTEN', failureCode: 'INTERNAL' };
@@ -54,7 +61,7 @@ export async function runJob(app: App, job: ClaimedJob, stopping: AbortSignal): 
 }
 
 /** The happy path: inputs to local files, the provider, and then its answer is kept. */
-async function attempt(app: App, job: ClaimedJob, { signal, leaseLost }: Supervision, tally: Tally): Promise<void> {
+async function attempt(app: App, job: ClaimedJob, { signal, leaseLost }: Supervision, tally: Tally, isWorkDone: () => void): Promise<void> {
   const { sql, storage, config, compute, http } = app;
   const operation = getOperation(job.operation);
   const provider = operation.providers.find((known) => known.name === job.provider);
@@ -94,6 +101,7 @@ async function attempt(app: App, job: ClaimedJob, { signal, leaseLost }: Supervi
   };
   signal.throwIfAborted();
   const answer: ProviderResult<unknown> = await provider.run(run).finally(() => progress.end());
+  isWorkDone();
   try {
     await keepAnswer(app, job, { operation, provider, answer, publishedIds: publishedIds(), signal, tally });
   } catch (error) {

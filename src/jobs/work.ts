@@ -13,7 +13,10 @@ export interface Worker {
   stop(timeoutMs: number): Promise<void>;
 }
 
-/** Answers every ring by claiming and running jobs until there is nothing left to claim. */
+/**
+ * Answers every ring by claiming and running jobs until there is nothing left to claim. While the end of one job is written, the next one
+ * may work already, so that what computes does not wait for the database; at most one job for each that works is being written.
+ */
 export function startWorker(app: App): Worker {
   const { sql, queue, events, config, log } = app;
   const stopping = new AbortController();
@@ -40,23 +43,29 @@ export function startWorker(app: App): Worker {
       }
       lastOwner = job.ownerId;
       suspectRuns = job.suspect;
-      const run = runJob(app, job, stopping.signal).finally(() => {
-        running.delete(run);
+      let isWorkDone = () => {};
+      const workDone = new Promise<void>((resolve) => (isWorkDone = resolve));
+      const end = runJob(app, job, { stopping: stopping.signal, isWorkDone }).finally(() => {
+        running.delete(end);
         if (job.suspect) suspectRuns = false;
       });
-      running.add(run);
-      return { run }; // in an object, because a promise inside a promise would make the claim last as long as the run
+      running.add(end);
+      return { workDone, end }; // in an object, because a promise inside a promise would make the claim last as long as the run
     });
     claiming = claim.catch(() => undefined);
     return claim;
   };
 
   queue.work(async () => {
+    let written: Promise<void> | null = null;
     try {
       for (;;) {
         const claim = await claimAndRun();
-        if (!claim) return;
-        await claim.run;
+        if (claim) await claim.workDone;
+        // There may be more once that job has ended: for a suspect, which waits until nothing runs, or for an owner at his limit.
+        else if (!written) return;
+        await written;
+        written = claim && claim.end;
       }
     } catch (error) {
       log.error({ err: error }, 'Claiming a job failed; the reconciler rings again');

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { drawSample } from '../../src/compute/draw.ts';
+import { startTestApp, type TestApp } from '../app.ts';
+import type { TestClient } from '../client.ts';
+import { until } from '../until.ts';
+
+let darkroom: TestApp;
+let client: TestClient;
+beforeAll(async () => {
+  darkroom = await startTestApp({ JOB_CONCURRENCY: '1', COMPUTE_PROCESSES: '1' });
+  client = await darkroom.client();
+});
+afterAll(() => darkroom.stop());
+
+/** A store that writes no output until it is told to. */
+function holdOutputs() {
+  const { storage } = darkroom.app;
+  const upload = storage.upload.bind(storage);
+  const held: (() => void)[] = [];
+  storage.upload = async (key, path, info) => {
+    if (key.startsWith('processed/')) await new Promise<void>((resolve) => held.push(resolve));
+    return upload(key, path, info);
+  };
+  return {
+    held: () => held.length,
+    release() {
+      storage.upload = upload;
+      held.forEach((resolve) => resolve());
+    },
+  };
+}
+
+const start = 'mutation ($id: ID!) { removeBackground(imageId: $id, options: { useCache: false }) { id } }';
+const statuses = async (ids: string[]) => (await client.get('query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Job { status } } }', { ids })).nodes.map((job: { status: string }) => job.status);
+
+/** Starts as many cut-outs, and waits until what two of them made is to be written. */
+async function workTwice(count: number) {
+  const images = await client.uploadAndAnalyze([{ name: 'mug.jpg', bytes: await drawSample('yellow-mug-on-white.jpg', { width: 200 + count }) }], { run: [] });
+  const outputs = holdOutputs();
+  const jobs: string[] = [];
+  for (let index = 0; index < count; index++) jobs.push((await client.get(start, { id: images.get('mug.jpg') })).removeBackground.id);
+  await until('the second job to have worked', () => outputs.held() === 2);
+  return { jobs, release: outputs.release };
+}
+
+test('while what one job made is written, the next one works, and no third', async () => {
+  const { jobs, release } = await workTwice(3);
+  expect(await statuses(jobs)).toEqual(['PROCESSING', 'PROCESSING', 'PENDING']);
+  release();
+  await client.untilEnded(jobs);
+  expect(await statuses(jobs)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED']);
+});
+
+test('a job is cancelled while what it made is written, and so is the one that worked meanwhile', async () => {
+  const { jobs, release } = await workTwice(2);
+  await client.get('mutation ($ids: [ID!]!) { cancelJobs(ids: $ids) { results { outcome } } }', { ids: jobs });
+  release();
+  await client.untilEnded(jobs);
+  expect(await statuses(jobs)).toEqual(['CANCELLED', 'CANCELLED']);
+});
