@@ -55,6 +55,18 @@ export function describeStorage(name: string, open: () => Promise<{ storage: Sto
       expect(await storage.stat(key)).toEqual({ byteSize: 5_000_000, contentType: 'model/gltf-binary' });
     });
 
+    test('a local file is stored as it is, and stays', async () => {
+      const bytes = randomBytes(300_000);
+      const path = join(folder, 'local');
+      await writeFile(path, bytes);
+      const key = newKey();
+      await storage.upload(key, path, png(bytes));
+      await writeFile(path, 'other words');
+      expect((await buffer(await storage.get(key))).equals(bytes)).toBe(true);
+      expect(await storage.stat(key)).toEqual({ byteSize: 300_000, contentType: 'image/png' });
+      await expect(storage.upload(newKey(), join(folder, 'nothing'), png(bytes))).rejects.toThrow('ENOENT');
+    });
+
     test('an object may be empty', async () => {
       const { key } = await stored(new Uint8Array());
       expect(await buffer(await storage.get(key))).toHaveLength(0);
@@ -76,9 +88,13 @@ export function describeStorage(name: string, open: () => Promise<{ storage: Sto
     });
 
     test.each([['fewer', 999], ['more', 1001]])('%s bytes than announced are refused, and nothing is left', async (_word, announced) => {
-      for (const body of [randomBytes(1000), Readable.from([randomBytes(500), randomBytes(500)])]) {
+      const path = join(folder, `${announced}`);
+      await writeFile(path, randomBytes(1000));
+      const info = { byteSize: announced, contentType: 'image/png' };
+      for (const body of [randomBytes(1000), Readable.from([randomBytes(500), randomBytes(500)]), path]) {
         const key = newKey();
-        await expect(storage.put(key, body, { byteSize: announced, contentType: 'image/png' })).rejects.toThrow(`Expected ${announced} bytes for ${key} but received`);
+        const stored = typeof body === 'string' ? storage.upload(key, body, info) : storage.put(key, body, info);
+        await expect(stored).rejects.toThrow(`Expected ${announced} bytes for ${key} but received`);
         expect(await storage.stat(key)).toBeNull();
         expect(await listed(key)).toEqual([]);
       }

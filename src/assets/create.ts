@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { limitsOf } from '../access/limits/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
@@ -52,7 +51,7 @@ async function createUpload(app: Parts, viewer: Viewer, file: UploadedFile, colu
 
   const room = { limit: limitsOf(app.config, viewer).storedBytes, viewer, byteSize: file.byteSize };
   await mustHaveRoom(db, room); // before the bytes travel, so that a full viewer costs little
-  await storage.put(storageKey, createReadStream(file.path), { byteSize: file.byteSize, contentType: columns.contentType });
+  await storage.upload(storageKey, file.path, { byteSize: file.byteSize, contentType: columns.contentType });
   try {
     const insert = async (tx: Prisma.TransactionClient) => {
       await holdRoom(tx, room);

@@ -33,7 +33,7 @@ export async function storeOutput(app: App, { path, filename, type, details }: O
   const { size: byteSize } = await stat(path);
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
-  await app.storage.put(storageKey, createReadStream(path), { byteSize, contentType: facts.contentType });
+  await app.storage.upload(storageKey, path, { byteSize, contentType: facts.contentType });
   return { id, storageKey, filename, byteSize, sha256: hash.digest('hex'), ...facts, ...(details && { details }) };
 }
 

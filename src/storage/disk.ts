@@ -6,7 +6,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isOriginal } from './disposition.ts';
 import { expiryOf, signGrant, signPut } from './signature.ts';
-import { checkInfo, checkKey, ObjectMissing, type Storage } from './storage.ts';
+import { checkInfo, checkKey, ObjectMissing, type ObjectInfo, type Storage } from './storage.ts';
 
 /** A temporary file that nobody has written to for this long was left by a crash. */
 const abandonedMs = 3_600_000;
@@ -32,21 +32,25 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
     return { path: join(folder, name), contentType: decodeURIComponent(name) };
   }
 
+  /** Makes an object of what `write` has brought to the disk under the path that it is given. */
+  async function make(key: string, info: ObjectInfo, write: (temporary: string) => Promise<void>): Promise<void> {
+    const folder = folderOf(key);
+    const name = encodeURIComponent(checkInfo(info).contentType);
+    const temporary = join(incoming, randomUUID());
+    try {
+      await write(temporary);
+      const firstMade = await mkdir(folder, { recursive: true });
+      await rename(temporary, join(folder, name));
+      await syncFolders(folder, firstMade ? dirname(firstMade) : folder);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
   return {
-    async put(key, body, info) {
-      const folder = folderOf(key);
-      const name = encodeURIComponent(checkInfo(info).contentType);
-      const temporary = join(incoming, randomUUID());
-      try {
-        await write(temporary, body, info.byteSize, key);
-        const firstMade = await mkdir(folder, { recursive: true });
-        await rename(temporary, join(folder, name));
-        await syncFolders(folder, firstMade ? dirname(firstMade) : folder);
-      } catch (error) {
-        await rm(temporary, { force: true });
-        throw error;
-      }
-    },
+    put: (key, body, info) => make(key, info, (temporary) => write(temporary, body, info.byteSize, key)),
+    upload: (key, path, info) => make(key, info, (temporary) => copy(path, temporary, info.byteSize, key)),
 
     async get(key, range) {
       const { path } = await find(key);
@@ -56,7 +60,6 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
 
     async download(key, path) {
       const { path: source } = await find(key);
-      // Shares the blocks where the file system can, and copies where it cannot.
       await copyFile(source, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     },
 
@@ -114,6 +117,16 @@ async function write(path: string, body: Readable | Uint8Array, byteSize: number
   const source = body instanceof Readable ? body : Readable.from([body]);
   await pipeline(source, count, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
   if (received < byteSize) throw new Error(`Expected ${byteSize} bytes for ${key} but received ${received}`);
+}
+
+/** The same with the bytes of a file: shares its blocks where the file system can, and copies them where it cannot. */
+async function copy(source: string, path: string, byteSize: number, key: string): Promise<void> {
+  await copyFile(source, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  await using file = await open(path, 'r+');
+  const { size } = await file.stat();
+  if (size !== byteSize) throw new Error(`Expected ${byteSize} bytes for ${key} but received ${size}`);
+  await file.chmod(0o600);
+  await file.sync();
 }
 
 /** A rename is only safe from a power cut when the folders that changed are on the disk too. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
@@ -12,7 +12,7 @@ import { impatientTransport, patience as defaultPatience, tryAgain, type Patienc
 import { createSlots, partsOf } from './parts.ts';
 import { codeOf, isPassing, isRefusal, reasonOf } from './s3-faults.ts';
 import { expiryOf } from './signature.ts';
-import { checkInfo, checkKey, isKey, ObjectMissing, StorageUnavailable, type Storage } from './storage.ts';
+import { checkInfo, checkKey, isKey, ObjectMissing, StorageUnavailable, type ObjectInfo, type Storage } from './storage.ts';
 
 export interface S3Settings {
   endpoint: string;
@@ -145,29 +145,32 @@ export async function s3Storage(settings: S3Settings, log: Log, patience: Patien
   });
   await removeAbandoned().catch((error: unknown) => log.warn({ err: error }, 'Uploads in parts that a crash has left could not be removed'));
 
+  async function put(key: string, body: Readable | Uint8Array, info: ObjectInfo): Promise<void> {
+    const { byteSize, contentType } = checkInfo(info);
+    const parts = partsOf(body, byteSize, partBytes, checkKey(key));
+    const headers = {
+      'Content-Type': contentType,
+      'Content-Disposition': isOriginal(key) || !isPicture(contentType) ? 'attachment' : 'inline',
+      ...(encryption !== 'none' && { 'X-Amz-Server-Side-Encryption': encryption }),
+    };
+    const putWhole = async () => {
+      const bytes = (await parts.next()).value as Buffer;
+      const { etag } = await ask(() => client.putObject(bucket, key, bytes, bytes.length, headers));
+      return { etag, expected: createHash('md5').update(bytes).digest('hex') };
+    };
+    // It may break before its turn comes, when nobody reads it yet; whoever reads it then is told.
+    if (body instanceof Readable) body.on('error', () => undefined);
+    try {
+      const { etag, expected } = byteSize > partBytes ? await putInParts(key, parts, headers) : await slot(putWhole);
+      await verify(key, etag, expected, byteSize);
+    } finally {
+      if (body instanceof Readable) body.destroy();
+    }
+  }
+
   return {
-    async put(key, body, info) {
-      const { byteSize, contentType } = checkInfo(info);
-      const parts = partsOf(body, byteSize, partBytes, checkKey(key));
-      const headers = {
-        'Content-Type': contentType,
-        'Content-Disposition': isOriginal(key) || !isPicture(contentType) ? 'attachment' : 'inline',
-        ...(encryption !== 'none' && { 'X-Amz-Server-Side-Encryption': encryption }),
-      };
-      const putWhole = async () => {
-        const bytes = (await parts.next()).value as Buffer;
-        const { etag } = await ask(() => client.putObject(bucket, key, bytes, bytes.length, headers));
-        return { etag, expected: createHash('md5').update(bytes).digest('hex') };
-      };
-      // It may break before its turn comes, when nobody reads it yet; whoever reads it then is told.
-      if (body instanceof Readable) body.on('error', () => undefined);
-      try {
-        const { etag, expected } = byteSize > partBytes ? await putInParts(key, parts, headers) : await slot(putWhole);
-        await verify(key, etag, expected, byteSize);
-      } finally {
-        if (body instanceof Readable) body.destroy();
-      }
-    },
+    put,
+    upload: (key, path, info) => put(key, createReadStream(path), info),
 
     async get(key, range) {
       checkKey(key);

@@ -24,6 +24,8 @@ export interface Storage {
    * more or fewer bytes come than announced. Of two puts under one key the last wins; of two of different types, one of them.
    */
   put(key: string, body: Readable | Uint8Array, info: ObjectInfo): Promise<void>;
+  /** The same for the bytes of a local file, which stays as it is. */
+  upload(key: string, path: string, info: ObjectInfo): Promise<void>;
   /** The bytes, or `range` of them (both ends included). Rejects with `ObjectMissing` before the first byte. */
   get(key: string, range?: { start: number; end: number }): Promise<Readable>;
   /** Writes the object to a new local file. Rejects with `ObjectMissing`. */
