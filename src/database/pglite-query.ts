@@ -23,13 +23,14 @@ export function preparedQueries(pglite: PGlite): { outside: Query; inside: Query
     return types;
   }
 
-  const inside: Query = (sql, values = [], options) =>
+  const parsersOf = mergedParsers(pglite);
+  const inside: Query = (sql, values = [], { parsers, ...options } = {}) =>
     pglite.runExclusive(async () => {
       const name = nameOf({ sql });
       const types = await plan(name, sql);
       const texts = values.map((value, index) => (value == null ? null : (pglite.serializers[types[index]!] ?? String)(value)));
       const messages = await send(serialize.bind({ statement: name, values: texts }), serialize.describe({ type: 'P' }), serialize.execute());
-      return parse.parseResults(messages, pglite.parsers, options)[0]!;
+      return parse.parseResults(messages, parsersOf(parsers), options)[0]!;
     });
 
   return {
@@ -42,5 +43,15 @@ export function preparedQueries(pglite: PGlite): { outside: Query; inside: Query
         return results;
       });
     },
+  };
+}
+
+/** The database's own parsers, and over them those of a caller, who sends the same ones each time: to merge them anew takes longer than many a statement. */
+function mergedParsers(pglite: PGlite): (own: QueryOptions['parsers']) => typeof pglite.parsers {
+  const merged = new WeakMap<object, typeof pglite.parsers>();
+  return (own = {}) => {
+    const all = merged.get(own) ?? { ...pglite.parsers, ...own };
+    merged.set(own, all);
+    return all;
   };
 }
