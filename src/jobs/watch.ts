@@ -58,19 +58,15 @@ async function* jobsChanges(app: App, viewer: Viewer, where: Prisma.JobWhereInpu
     return jobs.map((job) => job.id);
   };
   let cursor: Cursor | null = null;
-  for await (const _ of wakeupsOfViewer(app, viewer, signal, () => cursor)) {
+  for await (const _ of wakeups(app.events, [viewerTopic(viewer.id)], { pollMs, signal })) {
     if (!cursor) {
       cursor = await newest(app);
       yield* await matching({ status: { in: ['PENDING', 'PROCESSING'] } });
     }
-    const changed = new Set<string>();
-    for (let isLast = false; !isLast;) {
-      const page = await eventsAfter(app, viewer, cursor, null);
-      for (const event of page) changed.add(event.jobId);
-      cursor = behind(page) ?? cursor;
-      isLast = page.length < pageSize;
+    for await (const page of pagesAfter(app, viewer, { cursor, jobIds: null, signal })) {
+      cursor = endOf(page);
+      yield* await matching({ id: { in: [...new Set(page.map(({ jobId }) => jobId))] } });
     }
-    if (changed.size > 0) yield* await matching({ id: { in: [...changed] } });
   }
 }
 
@@ -85,15 +81,19 @@ export function watchEvents(app: App, viewer: Viewer, after: string | null, jobI
 async function* eventStream(app: App, viewer: Viewer, after: string | null, jobIds: string[] | null, signal: AbortSignal): AsyncGenerator<JobEventRow, void, void> {
   if (jobIds) await mustOwn(app, viewer, jobIds);
   let cursor = after === null ? (jobIds ? beginning : null) : parseCursor(after);
-  for await (const _ of wakeupsOfViewer(app, viewer, signal, () => cursor)) {
+  for await (const _ of wakeups(app.events, [viewerTopic(viewer.id)], { pollMs, signal })) {
     cursor ??= await newest(app);
-    for (let isLast = false; !isLast;) {
-      const page = await eventsAfter(app, viewer, cursor, jobIds);
-      for (const event of page) yield event;
-      cursor = behind(page) ?? cursor;
-      isLast = page.length < pageSize;
+    const statuses = new Set<JobStatus>();
+    for await (const page of pagesAfter(app, viewer, { cursor, jobIds, signal })) {
+      cursor = endOf(page);
+      for (const event of page) {
+        statuses.add(event.status);
+        yield event;
+      }
     }
-    if (jobIds && (await allEndedBefore(app, jobIds, cursor))) return;
+    // Silence may be the end as well: of what was deleted, or before `after`.
+    const mayBeAll = statuses.size === 0 || [...statuses].some(ended);
+    if (jobIds && mayBeAll && (await allEndedBefore(app, jobIds, cursor))) return;
   }
 }
 
@@ -110,8 +110,8 @@ function parseCursor(text: string): Cursor {
   return { xid, id };
 }
 
-/** Where a page of events ends. */
-const behind = (page: JobEventRow[]) => (page.length > 0 ? parseCursor(page.at(-1)!.cursor) : null);
+/** Where a page of events ends, which is never empty. */
+const endOf = (page: JobEventRow[]) => parseCursor(page.at(-1)!.cursor);
 
 /** Where "from now on" begins: before everything that is still being written. */
 async function newest({ sql }: App): Promise<Cursor> {
@@ -119,40 +119,52 @@ async function newest({ sql }: App): Promise<Cursor> {
   return { xid: row!.xid, id: '0' };
 }
 
-/** Transactions commit in another order than their ids: an event counts only once every older transaction has ended, else a reader could skip one. */
-const settled = Prisma.sql`xid < pg_snapshot_xmin(pg_current_snapshot())`;
-
-/** The next events behind the cursor, at most a page of them; those who ask for the same at once share one reading. */
-function eventsAfter(app: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): Promise<JobEventRow[]> {
-  return readTogether(app.sql, JSON.stringify(['events', viewer.id, cursor, jobIds]), () => eventPage(app, viewer, cursor, jobIds));
+interface Sought {
+  cursor: Cursor;
+  jobIds: string[] | null;
 }
 
-async function eventPage({ sql }: App, viewer: Viewer, cursor: Cursor, jobIds: string[] | null): Promise<JobEventRow[]> {
-  const only = jobIds ? Prisma.sql`and job_id = any(${jobIds}::uuid[])` : Prisma.empty;
-  const rows = await sql.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor)[]>`
-    select xid::text as xid, id::text as id, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt"
-    from job_event
-    where owner_id = ${viewer.id} and (xid, id) > (${cursor.xid}::text::xid8, ${cursor.id}::text::bigint) and ${settled} ${only}
-    order by job_event.xid, job_event.id limit ${pageSize}`; // not the texts of the same name, whose "999" is behind "1000"
-  return rows.map(({ xid, id, ...row }) => ({ ...row, cursor: printCursor({ xid, id }) }));
-}
-
-/** Like `wakeups`, but looks again soon while events are held back behind an open transaction. */
-async function* wakeupsOfViewer(app: App, viewer: Viewer, signal: AbortSignal, cursor: () => Cursor | null): AsyncGenerator<void, void, void> {
-  for await (const _ of wakeups(app.events, [viewerTopic(viewer.id)], { pollMs, signal })) {
-    yield;
-    for (let from = cursor(); from && (await isHeldBack(app, viewer, from)); from = cursor()) {
-      await new Promise((resolve) => setTimeout(resolve, heldBackMs));
-      if (signal.aborted) return;
-      yield;
+/** The events behind the cursor, page by page; while some are held back it looks again soon. */
+async function* pagesAfter(app: App, viewer: Viewer, { cursor, jobIds, signal }: Sought & { signal: AbortSignal }): AsyncGenerator<JobEventRow[], void, void> {
+  while (!signal.aborted) {
+    const { page, isLast, isHeldBack } = await look(app, viewer, { cursor, jobIds });
+    if (page.length > 0) {
+      yield page;
+      cursor = endOf(page);
     }
+    if (isLast && !isHeldBack) return;
+    if (isLast) await new Promise((resolve) => setTimeout(resolve, heldBackMs));
   }
 }
 
-async function isHeldBack({ sql }: App, viewer: Viewer, { xid, id }: Cursor): Promise<boolean> {
-  const rows = await readTogether(sql, JSON.stringify(['held', viewer.id, xid, id]), () => sql.$queryRaw<unknown[]>`
-    select 1 as held from job_event where owner_id = ${viewer.id} and (xid, id) > (${xid}::text::xid8, ${id}::text::bigint) and not (${settled}) limit 1`);
-  return rows.length > 0;
+interface Look {
+  page: JobEventRow[];
+  /** Nothing more was there to tell. */
+  isLast: boolean;
+  /** Something is there that may not be told yet. */
+  isHeldBack: boolean;
+}
+
+/** Those who ask for the same at once share one reading. */
+function look(app: App, viewer: Viewer, sought: Sought): Promise<Look> {
+  return readTogether(app.sql, JSON.stringify(['events', viewer.id, sought]), () => readEvents(app, viewer, sought));
+}
+
+/** Transactions commit in another order than their ids: an event is settled, and may be told, only once every older transaction has ended, else a reader could skip one. */
+async function readEvents({ sql }: App, viewer: Viewer, { cursor, jobIds }: Sought): Promise<Look> {
+  const only = jobIds ? Prisma.sql`and job_id = any(${jobIds}::uuid[])` : Prisma.empty;
+  const rows = await sql.$queryRaw<(Omit<JobEventRow, 'cursor'> & Cursor & { isSettled: boolean })[]>`
+    select xid::text as xid, id::text as id, job_id as "jobId", seq, status::text, progress, stage, attempt, created_at as "createdAt",
+      xid < pg_snapshot_xmin(pg_current_snapshot()) as "isSettled"
+    from job_event
+    where owner_id = ${viewer.id} and (xid, id) > (${cursor.xid}::text::xid8, ${cursor.id}::text::bigint) ${only}
+    order by job_event.xid, job_event.id limit ${pageSize}`; // not the texts of the same name, whose "999" is behind "1000"
+  const settled = rows.filter(({ isSettled }) => isSettled);
+  return {
+    page: settled.map(({ xid, id, isSettled: _, ...row }) => ({ ...row, cursor: printCursor({ xid, id }) })),
+    isLast: settled.length < pageSize,
+    isHeldBack: settled.length < rows.length,
+  };
 }
 
 function allEndedBefore(app: App, jobIds: string[], cursor: Cursor): Promise<boolean> {
