@@ -48,7 +48,7 @@ builder.mutationField('uploadAudio', (t) =>
       checkWords({ metadata });
       cleanTags(tags ?? []);
       await chargeUploads(app, viewer, files.length);
-      return receiveEach(files.map(({ filename }) => filename), (index) => receiveAudio(app, viewer, files[index]!, { tags, metadata }));
+      return Promise.all(receiveEach(files.map(({ filename }) => filename), (index) => receiveAudio(app, viewer, files[index]!, { tags, metadata })));
     },
   }),
 );

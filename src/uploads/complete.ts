@@ -13,7 +13,7 @@ const final = new Set<ErrorCode>(['CHECKSUM_MISMATCH', 'TOO_LARGE', 'TOO_MANY_PI
 const atATime = 4;
 
 /** Makes an image of each upload whose bytes are the announced ones. The same call again has the same outcome. `null` stands for what is no id of an upload. */
-export async function completeUploads(app: App, viewer: Viewer, ids: (string | null)[], facts: UploadFacts): Promise<UploadOutcome[]> {
+export async function completeUploads(app: App, viewer: Viewer, ids: (string | null)[], facts: UploadFacts): Promise<Promise<UploadOutcome>[]> {
   const rows = await app.db.upload.findMany({ where: { id: { in: ids.filter((id) => id !== null) }, ownerId: viewer.id } });
   const uploads = ids.map((id) => rows.find((row) => row.id === id));
   const slot = createSlots(atATime);

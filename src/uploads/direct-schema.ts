@@ -104,7 +104,7 @@ builder.mutationField('importImages', (t) =>
       const sources: ImportSource[] = [...urls.map((url) => ({ url })), ...keys.map((key) => ({ key }))];
       const { facts, plan } = await checkRequest(app, viewer, sources.length, options);
       await chargeUploads(app, viewer, sources.length);
-      return startJobsOf(app, viewer, await importImages(app, viewer, sources, facts), plan);
+      return startJobsOf(app, viewer, importImages(app, viewer, sources, facts), plan);
     },
   }),
 );

@@ -16,7 +16,7 @@ const fetchTimeoutMs = 60_000;
 export type ImportSource = { url: URL } | { key: string };
 
 /** Fetches pictures from where others have put them. Each is checked like a file that was sent. */
-export async function importImages(app: App, viewer: Viewer, sources: ImportSource[], facts: UploadFacts): Promise<UploadOutcome[]> {
+export function importImages(app: App, viewer: Viewer, sources: ImportSource[], facts: UploadFacts): Promise<UploadOutcome>[] {
   const slot = createSlots(atATime);
   return receiveEach(sources.map(nameOf), (index) => slot(() => importOne(app, viewer, sources[index]!, facts)));
 }

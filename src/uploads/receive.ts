@@ -44,17 +44,15 @@ export type RefusedFile = { kind: 'refused'; index: number; filename: string } &
 export type Outcome<Thing> = ({ kind: 'stored'; index: number; filename: string } & Thing) | RefusedFile;
 export type UploadOutcome = Outcome<Received>;
 
-/** Receives every file as `receive` does it, and makes an outcome out of each refusal. */
-export async function receiveEach<Thing extends object>(filenames: string[], receive: (index: number) => Promise<Thing & { filename?: string }>): Promise<Outcome<Thing>[]> {
-  return Promise.all(
-    filenames.map(async (filename, index): Promise<Outcome<Thing>> => {
-      try {
-        return { kind: 'stored', index, filename, ...(await receive(index)) };
-      } catch (error) {
-        return { kind: 'refused', index, filename, ...refusalOf(error) };
-      }
-    }),
-  );
+/** Receives all files at once as `receive` does it, and makes an outcome out of each refusal. */
+export function receiveEach<Thing extends object>(filenames: string[], receive: (index: number) => Promise<Thing & { filename?: string }>): Promise<Outcome<Thing>>[] {
+  return filenames.map(async (filename, index): Promise<Outcome<Thing>> => {
+    try {
+      return { kind: 'stored', index, filename, ...(await receive(index)) };
+    } catch (error) {
+      return { kind: 'refused', index, filename, ...refusalOf(error) };
+    }
+  });
 }
 
 /** A refusal as data; anything else is no refusal and is thrown on. */

@@ -75,9 +75,12 @@ export const UploadImagesPayload = builder.objectRef<(Stored | Refused)[]>('Uplo
     results: t.field({ type: [UploadResult], description: 'One for each file, in the order of the request.', resolve: (results) => results }),
     jobs: t.prismaField({
       type: [Job],
-      description: 'All jobs of the request: subscribe to `jobEvents(jobIds:)` to watch them.',
-      resolve: (query, results, _args, { app, viewer }) =>
-        app.db.job.findMany({ ...query, where: { id: { in: results.flatMap((result) => ('image' in result ? result.jobIds : [])) }, ownerId: viewer.id }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] }),
+      description: 'All jobs of the request, in the order of the files: subscribe to `jobEvents(jobIds:)` to watch them.',
+      resolve: async (query, results, _args, { app, viewer }) => {
+        const ids = results.flatMap((result) => ('image' in result ? result.jobIds : []));
+        const jobs = await app.db.job.findMany({ ...query, where: { id: { in: ids }, ownerId: viewer.id } });
+        return jobs.toSorted((one, other) => ids.indexOf(one.id) - ids.indexOf(other.id));
+      },
     }),
   }),
 });
@@ -91,7 +94,7 @@ builder.mutationField('uploadImages', (t) =>
     resolve: async (_root, { files, options }, { app, viewer }) => {
       const { facts, plan } = await checkRequest(app, viewer, files.length, options);
       await chargeUploads(app, viewer, files.length);
-      const outcomes = await receiveEach(files.map(({ filename }) => filename), (index) => receiveFile(app, viewer, files[index]!, facts));
+      const outcomes = receiveEach(files.map(({ filename }) => filename), (index) => receiveFile(app, viewer, files[index]!, facts));
       return startJobsOf(app, viewer, outcomes, plan);
     },
   }),
@@ -114,12 +117,11 @@ export async function checkRequest(app: App, viewer: Viewer, count: number, opti
   return { facts: { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation, visibility: options?.visibility }, plan };
 }
 
-/** Starts the jobs of every image that is stored. With `keys`, one for each outcome, the same call again starts none. */
-export async function startJobsOf(app: App, viewer: Viewer, outcomes: UploadOutcome[], plan: Plan, keys: string[] = []): Promise<(Stored | Refused)[]> {
-  const results: (Stored | Refused)[] = [];
-  for (const outcome of outcomes) {
-    results.push(outcome.kind === 'refused' ? outcome : { ...outcome, jobIds: await startPlanned(app, viewer, plan, outcome.image.id, keys[outcome.index]) });
-  }
+/** Starts the jobs of every image as soon as it is stored, while others are still received. With `keys`, one for each outcome, the same call again starts none. */
+export async function startJobsOf(app: App, viewer: Viewer, outcomes: Promise<UploadOutcome>[], plan: Plan, keys: string[] = []): Promise<(Stored | Refused)[]> {
+  const start = async (outcome: UploadOutcome) =>
+    outcome.kind === 'refused' ? outcome : { ...outcome, jobIds: await startPlanned(app, viewer, plan, outcome.image.id, keys[outcome.index]) };
+  const results = await Promise.all(outcomes.map((outcome) => outcome.then(start)));
   await waitForJobs(app, results.flatMap((result) => ('jobIds' in result ? result.jobIds : [])), plan.waitMs);
   return results;
 }

@@ -130,7 +130,7 @@ test('jobs: the unfinished ones that match come first, then whatever changes', a
     if (seen.length === 2) held.forEach((picture) => picture.letGo());
     if (started.every(({ jobId }) => seen.some(({ id, status }) => id === jobId && status === 'COMPLETED'))) break;
   }
-  expect(seen.slice(0, 2).map(({ id }) => id)).toEqual(started.map(({ jobId }) => jobId));
+  expect(seen.slice(0, 2).map(({ id }) => id).toSorted()).toEqual(started.map(({ jobId }) => jobId).toSorted());
   expect(seen.some(({ id }) => id === done!.jobId)).toBe(false);
 });
 
