@@ -41,36 +41,55 @@ const after = (ms: number) => Prisma.sql`now() + ${Math.round(ms)} * interval '1
 /** Suspects (their worker was lost before) that waited too long for an idle process: nobody else begins before them. */
 const lateSuspects = Prisma.sql`select id from job where status = 'PENDING' and suspect and run_after < now() - interval '10 seconds'`;
 
+interface Wish {
+  count: number;
+  leaseMs: number;
+  /** Jobs that run in this process now. While there are none it gets one at a time, which may be a suspect. */
+  running: number;
+  /** The owner of the last job that this process was given. */
+  lastOwner: string;
+  /** An owner with so many running jobs waits (0: none does); of processes that claim at the same moment each may give him that many. */
+  mostOfOwner?: number;
+}
+
 /**
- * The next job for a process that runs `running` jobs now and last took one of `lastOwner`: from the owner with the fewest running
- * jobs, among equals in turn; of one owner by priority, then by age. A suspect is given only to an idle process. An owner with
- * `mostOfOwner` running jobs waits (0: none does); of processes that claim at the same moment each may give him one. `null`: nothing to do.
+ * The next jobs for a process, in their order, as fair as one claim after the other would be: each from the owner who then has the fewest
+ * running, among equals in turn; of one owner by priority, then by age. Fewer than `count`: there is nothing else to do.
  */
-export async function claimNext(sql: Sql, { leaseMs, running, lastOwner, mostOfOwner = 0 }: { leaseMs: number; running: number; lastOwner: string; mostOfOwner?: number }): Promise<ClaimedJob | null> {
+export async function claimJobs(sql: Sql, { count, leaseMs, running, lastOwner, mostOfOwner = 0 }: Wish): Promise<ClaimedJob[]> {
   const isIdle = running === 0;
+  const most = isIdle ? 1 : count;
   const eligible = isIdle ? Prisma.sql`true` : Prisma.sql`not suspect and not exists (${lateSuspects})`;
-  // `owners` is a loose index scan: one index probe per owner with work, however long the lines are.
-  const [job] = await sql.$queryRaw<ClaimedJob[]>`
+  // `owners` is a loose index scan: one index probe per owner with work, however long the lines are. The rows are locked while they are
+  // PENDING, so the update may name them by id alone; were it to say so again, the planner would look for them in the index of all who wait.
+  const jobs = await sql.$queryRaw<(ClaimedJob & { turn: number })[]>`
     with recursive owners as (
       (select owner_id from job where status = 'PENDING' order by owner_id limit 1)
       union all
       select (select owner_id from job where status = 'PENDING' and owner_id > owners.owner_id order by owner_id limit 1)
       from owners where owners.owner_id is not null),
     late as (${lateSuspects} and ${isIdle} order by run_after limit 1 for update skip locked),
-    pick as (
-      select head.id from owners
-      join lateral (
-        select id from job
-        where owner_id = owners.owner_id and status = 'PENDING' and run_after <= now() and ${eligible}
-        order by priority desc, created_at limit 1 for update skip locked) head on true
+    waiting as (
+      select owners.owner_id, busy.jobs from owners
       left join lateral (select count(*) as jobs from job where owner_id = owners.owner_id and status = 'PROCESSING') busy on true
-      where owners.owner_id is not null and (${mostOfOwner}::int = 0 or busy.jobs < ${mostOfOwner}::int)
-      order by busy.jobs, owners.owner_id > ${lastOwner} desc, owners.owner_id limit 1)
+      where owners.owner_id is not null and (${mostOfOwner}::int = 0 or busy.jobs < ${mostOfOwner}::int)),
+    heads as (
+      select head.id, waiting.owner_id, waiting.jobs + row_number() over (partition by waiting.owner_id order by head.priority desc, head.created_at, head.id) as would_run
+      from waiting join lateral (
+        select id, priority, created_at from job
+        where owner_id = waiting.owner_id and status = 'PENDING' and run_after <= now() and ${eligible}
+        order by priority desc, created_at, id limit ${most}::int for update skip locked) head on true),
+    picked as (
+      select id, row_number() over (order by would_run, owner_id > ${lastOwner} desc, owner_id)::int as turn from heads
+      where ${mostOfOwner}::int = 0 or would_run <= ${mostOfOwner}::int
+      order by turn limit ${most}::int),
+    given as (
+      select id as job_id, 1 as turn from late union all select id, turn from picked where not exists (select from late))
     update job set status = 'PROCESSING', attempt = attempt + 1, lease_until = ${after(leaseMs)},
       started_at = coalesce(started_at, now()), progress = 0, stage = null
-    where id = coalesce((select id from late), (select id from pick)) and status = 'PENDING'
-    returning ${claimed}`;
-  return job ?? null;
+    from given where id = job_id
+    returning turn, ${claimed}`;
+  return jobs.toSorted((one, other) => one.turn - other.turn);
 }
 
 /** Prolongs the lease and tells what the outside wants. `null`: the lease is lost and the work must stop without a trace. */

@@ -4,13 +4,20 @@ import type { App } from '../app.ts';
 import { cancelTopic } from './announce.ts';
 import { runJob } from './run.ts';
 import { removeLeftovers } from './spool.ts';
-import { claimNext } from './transitions.ts';
+import { claimJobs, type ClaimedJob } from './transitions.ts';
 
 export interface Worker {
   /** Jobs that run in this process now. */
   running(): number;
   /** Claims no more, lets running jobs end for `timeoutMs`, then gives the rest back to the queue without blame. */
   stop(timeoutMs: number): Promise<void>;
+}
+
+/** A job on its way. */
+interface Run {
+  /** The next one may begin. */
+  workDone: Promise<void>;
+  end: Promise<void>;
 }
 
 /**
@@ -26,35 +33,44 @@ export function startWorker(app: App): Worker {
   let suspectRuns = false;
   let lastOwner = '';
 
-  // One claim at a time, so that `running` is true when a suspect asks to be alone.
-  let claiming: Promise<unknown> = Promise.resolve();
-  let asked = 0;
-  let answered = 0;
-  const claimAndRun = () => {
-    const own = ++asked;
-    const claim = claiming.then(async () => {
-      // A claim that found nothing speaks for everybody who had asked before it began.
-      if (closed || suspectRuns || own <= answered) return null;
-      const before = asked;
-      const job = await claimNext(sql, { leaseMs: config.JOB_LEASE, running: running.size, lastOwner, mostOfOwner: config.LIMIT_RUNNING_JOBS });
-      if (!job) {
-        answered = before;
-        return null;
-      }
-      lastOwner = job.ownerId;
-      suspectRuns = job.suspect;
-      let isWorkDone = () => {};
-      const workDone = new Promise<void>((resolve) => (isWorkDone = resolve));
-      const end = runJob(app, job, { stopping: stopping.signal, isWorkDone }).finally(() => {
-        running.delete(end);
-        if (job.suspect) suspectRuns = false;
-      });
-      running.add(end);
-      return { workDone, end }; // in an object, because a promise inside a promise would make the claim last as long as the run
+  function run(job: ClaimedJob): Run {
+    let isWorkDone = () => {};
+    const workDone = new Promise<void>((resolve) => (isWorkDone = resolve));
+    lastOwner = job.ownerId;
+    suspectRuns = job.suspect;
+    const end = runJob(app, job, { stopping: stopping.signal, isWorkDone }).finally(() => {
+      running.delete(end);
+      if (job.suspect) suspectRuns = false;
     });
-    claiming = claim.catch(() => undefined);
-    return claim;
-  };
+    running.add(end);
+    return { workDone, end };
+  }
+
+  // One claim at a time, so that `running` is true when a suspect asks to be alone. All who ask meanwhile share the next one.
+  const askers: { resolve(run: Run | null): void; reject(error: unknown): void }[] = [];
+  let isClaiming = false;
+  let claiming = Promise.resolve();
+  const claimAndRun = () =>
+    new Promise<Run | null>((resolve, reject) => {
+      askers.push({ resolve, reject });
+      if (!isClaiming) claiming = answerAll();
+    });
+  async function answerAll(): Promise<void> {
+    isClaiming = true;
+    while (askers.length > 0) {
+      // While nothing runs a claim gives one job; the others are asked for again.
+      const asked = askers.splice(0, running.size === 0 ? 1 : askers.length);
+      try {
+        const wish = { count: asked.length, leaseMs: config.JOB_LEASE, running: running.size, lastOwner, mostOfOwner: config.LIMIT_RUNNING_JOBS };
+        const jobs = closed || suspectRuns ? [] : await claimJobs(sql, wish);
+        const runs = jobs.map(run);
+        asked.forEach(({ resolve }, index) => resolve(runs[index] ?? null));
+      } catch (error) {
+        asked.forEach(({ reject }) => reject(error));
+      }
+    }
+    isClaiming = false;
+  }
 
   queue.work(async () => {
     let written: Promise<void> | null = null;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { PrismaClient } from '../../src/database/generated/client.ts';
+import type { Prisma, PrismaClient } from '../../src/database/generated/client.ts';
 import type { Database } from '../../src/database/open.ts';
 import {
-  claimNext, complete, expireDeadlines, expireLeases, fail, finishCancelled, heartbeat, recordProgress, release, requestCancel, takeUnrung, type ClaimedJob,
+  claimJobs, complete, expireDeadlines, expireLeases, fail, finishCancelled, heartbeat, recordProgress, release, requestCancel, takeUnrung, type ClaimedJob,
 } from '../../src/jobs/transitions.ts';
 import { createJob, openBareDatabase } from '../fixtures/job-rows.ts';
 import { faultsOfHistory } from '../fixtures/history.ts';
@@ -25,7 +25,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
   });
 
   const leaseMs = 60_000;
-  const claim = (wish: Partial<Parameters<typeof claimNext>[1]> = {}) => claimNext(database.sql, { leaseMs, running: 0, lastOwner: '', ...wish });
+  const claim = async (wish: Partial<Parameters<typeof claimJobs>[1]> = {}) => (await claimJobs(database.sql, { count: 1, leaseMs, running: 0, lastOwner: '', ...wish }))[0] ?? null;
   const mustClaim = async (wish?: Parameters<typeof claim>[0]): Promise<ClaimedJob> => {
     const job = await claim(wish);
     if (!job) throw new Error('Expected a job to claim but there was none');
@@ -245,6 +245,51 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     await mustClaim({ running: 1 });
     await createJob(db, { ownerId: 'b' });
     expect(await mustClaim({ running: 2, lastOwner: 'b' })).toMatchObject({ ownerId: 'b' });
+  });
+
+  test('a claim of several is as fair as as many claims of one', async () => {
+    const owners = [['a', 5, 3], ['b', 4, 0], ['c', 1, 1], ['d', 6, 0], ['e', 2, 2]] as const;
+    for (const [ownerId, , busy] of owners) for (let index = 0; index < busy; index++) await createJob(db, { ownerId });
+    while (await claim());
+    for (const [ownerId, waiting] of owners) for (let index = 0; index < waiting; index++) await createJob(db, { ownerId, priority: index % 3 });
+    const undone = new Error('undone');
+    /** What the claims give, which did not happen afterwards. */
+    const claimsOf = async (work: (tx: Prisma.TransactionClient) => Promise<ClaimedJob[]>) => {
+      let jobs: ClaimedJob[] = [];
+      await expect(db.$transaction(async (tx) => {
+        jobs = await work(tx);
+        throw undone;
+      })).rejects.toBe(undone);
+      const running = new Map<string, number>(owners.map(([ownerId, , busy]) => [ownerId, busy]));
+      const loads = jobs.map(({ ownerId }) => {
+        running.set(ownerId, running.get(ownerId)! + 1);
+        return running.get(ownerId);
+      });
+      return { loads, first: jobs[0]?.id, ofB: jobs.filter(({ ownerId }) => ownerId === 'b').map(({ id }) => id) };
+    };
+    for (const [count, lastOwner, mostOfOwner] of [[1, '', 0], [5, '', 0], [7, 'b', 0], [12, 'd', 0], [12, '', 3], [50, 'c', 0]] as const) {
+      const wish = { leaseMs, running: 1, mostOfOwner };
+      const oneByOne = await claimsOf(async (tx) => {
+        const jobs: ClaimedJob[] = [];
+        while (jobs.length < count) {
+          const [job] = await claimJobs(tx, { ...wish, count: 1, lastOwner: jobs.at(-1)?.ownerId ?? lastOwner });
+          if (!job) break;
+          jobs.push(job);
+        }
+        return jobs;
+      });
+      expect(await claimsOf((tx) => claimJobs(tx, { ...wish, count, lastOwner }))).toEqual(oneByOne);
+      expect(oneByOne.loads).toHaveLength(Math.min(count, mostOfOwner ? 0 + 3 + 1 + 3 + 1 : 18));
+    }
+  });
+
+  test('while nothing runs a claim of several gives one, which may be a suspect', async () => {
+    const suspect = await createJob(db, { ownerId: 'a', suspect: true });
+    await createJob(db, { ownerId: 'b' });
+    await createJob(db, { ownerId: 'b' });
+    const wish = { leaseMs, count: 3, lastOwner: '' };
+    expect(await claimJobs(database.sql, { ...wish, running: 0 })).toMatchObject([{ id: suspect.id }]);
+    expect(await claimJobs(database.sql, { ...wish, running: 1 })).toMatchObject([{ ownerId: 'b' }, { ownerId: 'b' }]);
   });
 
   test('of one owner the higher priority goes first, then the older job', async () => {
