@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app.ts';
+import type { Nudge } from '../queue/queue.ts';
 import { cancelTopic } from './announce.ts';
 import { runJob } from './run.ts';
 import { removeLeftovers } from './spool.ts';
@@ -15,6 +16,7 @@ export interface Worker {
 
 /** A job on its way. */
 interface Run {
+  job: ClaimedJob;
   /** The next one may begin. */
   workDone: Promise<void>;
   end: Promise<void>;
@@ -43,7 +45,7 @@ export function startWorker(app: App): Worker {
       if (job.suspect) suspectRuns = false;
     });
     running.add(end);
-    return { workDone, end };
+    return { job, workDone, end };
   }
 
   // One claim at a time, so that `running` is true when a suspect asks to be alone. All who ask meanwhile share the next one.
@@ -72,11 +74,15 @@ export function startWorker(app: App): Worker {
     isClaiming = false;
   }
 
-  queue.work(async () => {
+  // Whoever takes a job without a ring leaves one ring too many: its own is passed over. Of all others each is worth a claim, whatever job that gives.
+  const unneeded = new Set<string>();
+  queue.work(async (nudge) => {
+    if (unneeded.delete(ringOf(nudge))) return;
     let written: Promise<void> | null = null;
     try {
-      for (;;) {
+      for (let isRung = true; ; isRung = false) {
         const claim = await claimAndRun();
+        if (claim && !isRung) remember(unneeded, ringOf({ jobId: claim.job.id, attempt: claim.job.attempt - 1 }));
         if (claim) await claim.workDone;
         // There may be more once that job has ended: for a suspect, which waits until nothing runs, or for an owner at his limit.
         else if (!written) return;
@@ -107,4 +113,16 @@ export function startWorker(app: App): Worker {
       await Promise.all([deaf, tidied, cancelBell.then((unsubscribe) => unsubscribe()).catch(() => undefined)]);
     },
   };
+}
+
+/** The ring for a job as it waited: each attempt has its own. */
+const ringOf = ({ jobId, attempt }: Nudge) => `${jobId}:${attempt}`;
+
+/** Rings that another process hears are never crossed out here; what is this old has been heard. */
+const mostRemembered = 1_000;
+
+function remember(rings: Set<string>, ring: string): void {
+  rings.add(ring);
+  const [oldest] = rings;
+  if (rings.size > mostRemembered) rings.delete(oldest!);
 }

@@ -33,6 +33,21 @@ function holdOutputs() {
 const start = 'mutation ($id: ID!) { removeBackground(imageId: $id, options: { useCache: false }) { id } }';
 const statuses = async (ids: string[]) => (await client.get('query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Job { status } } }', { ids })).nodes.map((job: { status: string }) => job.status);
 
+/** Counts the claims from now on. */
+function countClaims() {
+  const { sql } = darkroom.app;
+  const queryRaw = sql.$queryRaw.bind(sql);
+  let claims = 0;
+  sql.$queryRaw = (statement, ...values) => {
+    if ((statement as readonly string[])[0]?.includes('recursive owners')) claims++;
+    return queryRaw(statement, ...values);
+  };
+  return () => {
+    sql.$queryRaw = queryRaw;
+    return claims;
+  };
+}
+
 /** Starts as many cut-outs, and waits until what two of them made is to be written. */
 async function workTwice(count: number) {
   const images = await client.uploadAndAnalyze([{ name: 'mug.jpg', bytes: await drawSample('yellow-mug-on-white.jpg', { width: 200 + count }) }], { run: [] });
@@ -57,4 +72,13 @@ test('a job is cancelled while what it made is written, and so is the one that w
   release();
   await client.untilEnded(jobs);
   expect(await statuses(jobs)).toEqual(['CANCELLED', 'CANCELLED']);
+});
+
+test('a ring for a job that was taken before it was heard costs no claim', async () => {
+  const claims = countClaims();
+  const { jobs, release } = await workTwice(15);
+  release();
+  await client.untilEnded(jobs);
+  // The first two found one each; a few at the end find nothing.
+  expect(claims()).toBeLessThanOrEqual(20);
 });
