@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import type { App } from '../app.ts';
 import type { Nudge } from '../queue/queue.ts';
 import { cancelTopic } from './announce.ts';
@@ -60,6 +60,7 @@ export function startWorker(app: App): Worker {
   async function answerAll(): Promise<void> {
     isClaiming = true;
     while (askers.length > 0) {
+      await turn(); // so that all who ask in this one go together
       // While nothing runs a claim gives one job; the others are asked for again.
       const asked = askers.splice(0, running.size === 0 ? 1 : askers.length);
       try {
