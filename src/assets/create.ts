@@ -12,8 +12,10 @@ import { cleanTags } from './tags.ts';
 import { writeWords } from './words.ts';
 
 /** The viewer's own upload of these very bytes, if there is one. */
-export async function findStoredUpload({ db }: Pick<App, 'db'>, viewer: Viewer, sha256: string, kind: AssetKind = 'IMAGE'): Promise<Asset | null> {
-  return db.asset.findFirst({ where: { ownerId: viewer.id, sha256, kind, producedById: null } });
+export async function findStoredUpload({ db, sql }: Pick<App, 'db' | 'sql'>, viewer: Viewer, sha256: string, kind: AssetKind = 'IMAGE'): Promise<Asset | null> {
+  // Mostly there is none, which every upload asks: a plain statement says so for a fifth of the work.
+  const [known] = await sql.$queryRaw<{ id: string }[]>`select id from asset where owner_id = ${viewer.id} and sha256 = ${sha256} and kind = ${kind}::asset_kind and produced_by_id is null`;
+  return known ? db.asset.findUnique({ where: { id: known.id } }) : null;
 }
 
 interface UploadedFile {
@@ -39,7 +41,7 @@ export async function createAudioClip(app: Parts, viewer: Viewer, file: Uploaded
   return createUpload(app, viewer, file, { kind: 'AUDIO', contentType, details }, facts);
 }
 
-type Parts = Pick<App, 'db' | 'storage' | 'config'>;
+type Parts = Pick<App, 'db' | 'sql' | 'storage' | 'config'>;
 type Columns = Pick<Prisma.AssetUncheckedCreateInput, 'kind' | 'contentType'> & Partial<Prisma.AssetUncheckedCreateInput>;
 
 /** Bytes first, then the row; if the row fails the bytes go. Two uploads of the same bytes at once make one asset. `columns` are what the bytes say. */

@@ -41,6 +41,8 @@ export async function startJob(app: App, viewer: Viewer, work: Work): Promise<St
   return job;
 }
 
+type Completed = Pick<Job, 'result'>;
+
 interface Work {
   operation: Operation;
   inputIds: string[];
@@ -112,7 +114,7 @@ async function createPending({ db, sql, config }: App, viewer: Viewer, data: New
   });
 }
 
-async function createCompleted({ db, config }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Job, data: NewJob, inputIds: string[]): Promise<StartedJob> {
+async function createCompleted({ db, config }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Completed, data: NewJob, inputIds: string[]): Promise<StartedJob> {
   const now = new Date();
   const modelVersion = versionOf(provider, config);
   return db.$transaction(async (tx) => {
@@ -130,11 +132,10 @@ async function createCompleted({ db, config }: App, operation: Operation, provid
   });
 }
 
-async function findCompleted({ db, config }: App, viewer: Viewer, operation: Operation, cacheKey: string): Promise<Job | null> {
-  const job = await db.job.findFirst({
-    where: { ownerId: viewer.id, cacheKey, status: 'COMPLETED', finishedAt: { gt: new Date(Date.now() - config.JOB_CACHE_TTL) } },
-    orderBy: { finishedAt: 'desc' },
-  });
+async function findCompleted({ db, sql, config }: App, viewer: Viewer, operation: Operation, cacheKey: string): Promise<Completed | null> {
+  const [job] = await sql.$queryRaw<Completed[]>`
+    select result from job where owner_id = ${viewer.id} and cache_key = ${cacheKey} and status = 'COMPLETED' and finished_at > now() - ${config.JOB_CACHE_TTL} * interval '1 ms'
+    order by finished_at desc limit 1`;
   if (!job) return null;
   const result = operation.result.parse(job.result);
   const isReusable = (operation.isReusable?.(result) ?? true) && (await haveAll(db, viewer, outputIdsOf(result)));
