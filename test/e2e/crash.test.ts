@@ -21,10 +21,10 @@ import { until } from '../until.ts';
 
 const redisUrl = inject('settings').REDIS_URL;
 
-/** Pictures of which no two are the same. */
+/** Pictures of which no two are the same, large enough that most of them wait when the last has arrived. */
 const photographs = (count: number, width: number) => Promise.all(Array.from({ length: count }, async (_, index) => ({
   name: `${index}.png`,
-  bytes: await sharp({ create: { width, height: 240, channels: 3, background: { r: 10 * index, g: 90, b: 60 } } }).png().toBuffer(),
+  bytes: await sharp({ create: { width, height: 1000, channels: 3, background: { r: 10 * index, g: 90, b: 60 } } }).png().toBuffer(),
 })));
 
 describe('a process of its own', () => {
@@ -49,7 +49,7 @@ describe('a process of its own', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  const upload = async (count: number, width = 320): Promise<string[]> => (await client.upload(await photographs(count, width))).jobs.map((job: { id: string }) => job.id);
+  const upload = async (count: number, width: number): Promise<string[]> => (await client.upload(await photographs(count, width))).jobs.map((job: { id: string }) => job.id);
   const statuses = async (ids: string[]): Promise<string[]> => {
     await sleep(50); // the database has better things to do than to answer us
     return (await client.get('query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Job { status } } }', { ids })).nodes.map((job: { status: string }) => job.status);
@@ -57,7 +57,7 @@ describe('a process of its own', () => {
   const count = async (ids: string[], status: string) => (await statuses(ids)).filter((each) => each === status).length;
 
   test('a process that is killed loses no job, and no job ends twice (I1)', async () => {
-    const ids = await upload(22);
+    const ids = await upload(22, 1500);
     await until('some jobs to be completed and others to run', async () => (await count(ids, 'COMPLETED')) > 4 && (await count(ids, 'PROCESSING')) > 0, 60_000);
     await running.end('SIGKILL');
     if (redisUrl) {
@@ -76,7 +76,7 @@ describe('a process of its own', () => {
   }, 180_000);
 
   test('a process that is asked to stop gives its jobs back without blame and exits with 0; what it leaves is whole (I7)', async () => {
-    const ids = await upload(12, 400);
+    const ids = await upload(24, 1600);
     await until('a job to run', async () => (await count(ids, 'PROCESSING')) > 0, 60_000);
     expect(await running.end('SIGTERM')).toBe(0);
     const database = await openDatabase(readConfig(settings), createLog('silent'));
@@ -84,7 +84,7 @@ describe('a process of its own', () => {
       const { db } = database;
       expect(await faultsOfHistory(db)).toEqual([]);
       const jobs = await db.job.findMany({ where: { id: { in: ids.map((id) => Buffer.from(id, 'base64').toString().slice(4)) } }, include: { attempts: true } });
-      expect(jobs).toHaveLength(12);
+      expect(jobs).toHaveLength(24);
       for (const { status, failures, suspect, attempts } of jobs) {
         expect({ failures, suspect }).toEqual({ failures: 0, suspect: false });
         expect(attempts.map(({ outcome }) => outcome)).toEqual(status === 'COMPLETED' ? ['COMPLETED'] : attempts.map(() => 'RELEASED'));
