@@ -2,8 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** The end-to-end suite runs once for each way to run Darkroom; everything else runs once. */
 const waysToRun = ['embedded', 'redis', 'postgres'] as const;
-/** Suites about neither queue, events nor limits: Redis in place of memory is nothing to them. The first three are, and meet Redis beside Postgres. */
-const notAboutRedis = ['cancel', 'crash', 'jobs-many', 'archives', 'azure', 'clone-voice', 'generate', 'model-3d', 'public', 'remove-background', 'renditions', 'search', 'storage-s3', 'uploads-direct', 'vectors', 'webhooks'];
+/** Suites about neither queue, events nor limits: Redis in place of memory is nothing to them. The first five are, and meet Redis beside Postgres. */
+const notAboutRedis = ['cancel', 'crash', 'jobs', 'jobs-many', 'overlap', 'archives', 'azure', 'clone-voice', 'generate', 'model-3d', 'public', 'remove-background', 'renditions', 'search', 'storage-s3', 'uploads-direct', 'vectors', 'webhooks'];
 /** Suites whose SQL is that of others, and whose time goes into pixels. */
 const notAboutPostgres = ['archives', 'azure', 'clone-voice', 'generate', 'model-3d', 'remove-background', 'renditions'];
 const leftOutOf = { embedded: [], redis: notAboutRedis, postgres: notAboutPostgres };
@@ -17,7 +17,8 @@ export default defineConfig({
     pool: 'forks',
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] } },
-      ...waysToRun.map((way) => ({ extends: true as const, test: { name: way, include: ['test/e2e/**/*.test.ts'], exclude: leftOutOf[way].map((name) => `test/e2e/${name}.test.ts`), globalSetup: [`test/setup/${way}.ts`] } })),
+      // Each file starts an app of its own and leaves nothing behind in a module, so the app is loaded once for each worker and not for each file.
+      ...waysToRun.map((way) => ({ extends: true as const, test: { name: way, isolate: false, include: ['test/e2e/**/*.test.ts'], exclude: leftOutOf[way].map((name) => `test/e2e/${name}.test.ts`), globalSetup: [`test/setup/${way}.ts`] } })),
     ],
   },
 });
