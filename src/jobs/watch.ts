@@ -33,10 +33,10 @@ export function watchJob(app: App, viewer: Viewer, jobId: string): AsyncGenerato
   return stoppable((signal) => jobChanges(app, viewer, jobId, signal));
 }
 
-async function* jobChanges({ db, events }: App, viewer: Viewer, jobId: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
+async function* jobChanges({ sql, events }: App, viewer: Viewer, jobId: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
   let seen = 0;
   for await (const _ of wakeups(events, [jobTopic(jobId)], { pollMs, signal })) {
-    const job = await db.job.findFirst({ where: { id: jobId, ownerId: viewer.id }, select: { seq: true, status: true } });
+    const [job] = await sql.$queryRaw<{ seq: number; status: JobStatus }[]>`select seq, status::text from job where id = ${jobId}::uuid and owner_id = ${viewer.id}`;
     if (!job) {
       if (seen > 0) return; // deleted while it was watched
       throw new UserError('NOT_FOUND', 'There is no job with this id');
