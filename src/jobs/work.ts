@@ -61,11 +61,12 @@ export function startWorker(app: App): Worker {
     isClaiming = true;
     while (askers.length > 0) {
       await turn(); // so that all who ask in this one go together
-      // While nothing runs a claim gives one job; the others are asked for again.
-      const asked = askers.splice(0, running.size === 0 ? 1 : askers.length);
+      const asked = askers.splice(0);
       try {
         const wish = { count: asked.length, leaseMs: config.JOB_LEASE, running: running.size, lastOwner, mostOfOwner: config.LIMIT_RUNNING_JOBS };
         const jobs = closed || suspectRuns ? [] : await claimJobs(sql, wish);
+        // While nothing ran it was one at the most, and there may be more; none at all is the answer to everybody.
+        if (wish.running === 0 && jobs.length === 1) askers.unshift(...asked.splice(1));
         const runs = jobs.map(run);
         asked.forEach(({ resolve }, index) => resolve(runs[index] ?? null));
       } catch (error) {

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { drawSample } from '../../src/compute/draw.ts';
 import { startTestApp, type TestApp } from '../app.ts';
@@ -34,8 +36,7 @@ const start = 'mutation ($id: ID!) { removeBackground(imageId: $id, options: { u
 const statuses = async (ids: string[]) => (await client.get('query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Job { status } } }', { ids })).nodes.map((job: { status: string }) => job.status);
 
 /** Counts the claims from now on. */
-function countClaims() {
-  const { sql } = darkroom.app;
+function countClaims({ sql }: TestApp['app'] = darkroom.app) {
   const queryRaw = sql.$queryRaw.bind(sql);
   let claims = 0;
   sql.$queryRaw = (statement, ...values) => {
@@ -81,4 +82,19 @@ test('a ring for a job that was taken before it was heard costs no claim', async
   await client.untilEnded(jobs);
   // The first two found one each; a few at the end find nothing.
   expect(claims()).toBeLessThanOrEqual(20);
+});
+
+test('rings that many hear at once and that lead to nothing cost few claims', async () => {
+  const idle = await startTestApp({ JOB_CONCURRENCY: '20' });
+  try {
+    await sleep(500); // what it does at its start is done
+    const claims = countClaims(idle.app);
+    await Promise.all(Array.from({ length: 20 }, () => idle.app.queue.ring({ jobId: randomUUID(), attempt: 0 })));
+    await until('the rings to be heard', async () => (await idle.app.queue.depth()) === 0);
+    await sleep(300);
+    expect(claims()).toBeGreaterThan(0);
+    expect(claims()).toBeLessThanOrEqual(10);
+  } finally {
+    await idle.stop();
+  }
 });
