@@ -62,7 +62,10 @@ describe.skipIf(!inject('postgresUrl'))('at the same moment, and at the worst on
     const client = await darkroom.client();
     const before = proxy.cuts();
     proxy.cut('before', 'set progress = greatest');
-    const [started] = await jobsOf(client).start(await orderedPicture('measure'));
+    const picture = await orderedPicture('hold');
+    const [started] = await jobsOf(client).start(picture);
+    await until('the cut', () => proxy.cuts() > before, 30_000);
+    picture.letGo();
     expect(await jobsOf(client).end(started!.jobId)).toMatchObject({ status: 'COMPLETED', attempts: [{ outcome: 'COMPLETED' }] });
     expect(proxy.cuts()).toBe(before + 1);
   });
