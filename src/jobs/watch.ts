@@ -81,19 +81,22 @@ export function watchEvents(app: App, viewer: Viewer, after: string | null, jobI
 async function* eventStream(app: App, viewer: Viewer, after: string | null, jobIds: string[] | null, signal: AbortSignal): AsyncGenerator<JobEventRow, void, void> {
   if (jobIds) await mustOwn(app, viewer, jobIds);
   let cursor = after === null ? (jobIds ? beginning : null) : parseCursor(after);
+  let open: Set<string> | null = null;
   for await (const _ of wakeups(app.events, [viewerTopic(viewer.id)], { pollMs, signal })) {
     cursor ??= await newest(app);
-    const statuses = new Set<JobStatus>();
+    let isSilent = true;
     for await (const page of pagesAfter(app, viewer, { cursor, jobIds, signal })) {
       cursor = endOf(page);
+      isSilent = false;
       for (const event of page) {
-        statuses.add(event.status);
+        if (ended(event.status)) open?.delete(event.jobId);
         yield event;
       }
     }
-    // Silence may be the end as well: of what was deleted, or before `after`.
-    const mayBeAll = statuses.size === 0 || [...statuses].some(ended);
-    if (jobIds && mayBeAll && (await allEndedBefore(app, jobIds, cursor))) return;
+    if (!jobIds) continue;
+    // Asked once, for ends before `after`; from then on they are counted. Silence may be the end of what was deleted.
+    if (!open || isSilent) open = await openAfter(app, jobIds, cursor);
+    if (open.size === 0) return;
   }
 }
 
@@ -167,16 +170,17 @@ async function readEvents({ sql }: App, viewer: Viewer, { cursor, jobIds }: Soug
   };
 }
 
-function allEndedBefore(app: App, jobIds: string[], cursor: Cursor): Promise<boolean> {
-  return readTogether(app.sql, JSON.stringify(['ended', cursor, jobIds]), () => haveAllEnded(app, jobIds, cursor));
+/** The jobs that have no end up to the cursor. */
+async function openAfter(app: App, jobIds: string[], cursor: Cursor): Promise<Set<string>> {
+  return new Set(await readTogether(app.sql, JSON.stringify(['open', cursor, jobIds]), () => readOpen(app, jobIds, cursor)));
 }
 
-async function haveAllEnded({ sql }: App, jobIds: string[], { xid, id }: Cursor): Promise<boolean> {
-  const [row] = await sql.$queryRaw<{ open: bigint }[]>`
-    select count(*) as open from job where id = any(${jobIds}::uuid[])
+async function readOpen({ sql }: App, jobIds: string[], { xid, id }: Cursor): Promise<string[]> {
+  const rows = await sql.$queryRaw<{ id: string }[]>`
+    select id from job where id = any(${jobIds}::uuid[])
       and not exists (select 1 from job_event where job_id = job.id and status in ('COMPLETED', 'FAILED', 'CANCELLED')
         and (xid, job_event.id) <= (${xid}::text::xid8, ${id}::text::bigint))`;
-  return Number(row!.open) === 0;
+  return rows.map((row) => row.id);
 }
 
 async function mustOwn({ db }: App, viewer: Viewer, jobIds: string[]): Promise<void> {

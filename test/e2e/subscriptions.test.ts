@@ -230,6 +230,34 @@ test('events keep their order when their numbers get another digit', async () =>
   expectWhole(events, ids);
 });
 
+test('which of many jobs are still open is asked at first, and then their ends are counted', async () => {
+  const client = await darkroom.client();
+  const ids = await Promise.all(Array.from({ length: 8 }, async () => Buffer.from(`Job:${(await createJob(darkroom.app.db, { ownerId: client.viewer, runAfter: inFuture() })).id}`).toString('base64')));
+  const { sql } = darkroom.app;
+  const queryRaw = sql.$queryRaw.bind(sql);
+  let asked = 0;
+  sql.$queryRaw = (statement, ...values) => {
+    if (Array.isArray(statement) && statement.join('').includes('not exists (select 1 from job_event')) asked++;
+    return queryRaw(statement, ...values);
+  };
+  try {
+    const [first, ...waiting] = ids;
+    const cancelling = [jobsOf(client).cancel(first!)];
+    const events: Event[] = [];
+    for await (const { jobEvents } of client.subscribe(watchAll, { ids })) {
+      events.push(jobEvents);
+      // Each is cancelled after the end before was seen, so none comes together with another.
+      const next = hasEnded(jobEvents.status) ? waiting.shift() : undefined;
+      if (next) cancelling.push(jobsOf(client).cancel(next));
+    }
+    await Promise.all(cancelling);
+    expectWhole(events, ids);
+  } finally {
+    sql.$queryRaw = queryRaw;
+  }
+  expect(asked).toBeLessThan(4); // a ring that comes after its event was read looks like silence, and that asks
+});
+
 test('a cursor that is none is refused in a sentence', async () => {
   const client = await darkroom.client();
   await expect(client.subscribe(watchAll, { after: 'yesterday' }).next()).rejects.toMatchObject({ extensions: { code: 'INVALID_INPUT' } });
