@@ -164,7 +164,8 @@ describe('the world outside', () => {
     const status = (host: string, port = door.port) => new Promise<number | undefined>((resolve, reject) => {
       get({ host: '127.0.0.1', port, path: '/graphql?query=%7Bme%7D', headers: { host } }, (response) => { response.resume(); resolve(response.statusCode); }).on('error', reject);
     });
-    expect(await status('evil.example')).toBe(421);
+    for (const host of ['evil.example', 'localhost.evil.example:80', 'evil@localhost', 'localhost:80:80', 'localhost/evil']) expect(await status(host)).toBe(421);
+    for (const host of ['LocalHost', 'localhost:', `127.0.0.1:${door.port}`, '[::1]:4000']) expect(await status(host)).toBe(200);
     expect(await status(`localhost:${door.port}`)).toBe(200);
     const guarded = await openDoor({ JWT_SECRET: 's'.repeat(32) });
     expect(await status('api.example', guarded.port)).toBe(200);

@@ -21,6 +21,7 @@ export function requestIdOf(request: IncomingMessage): string {
 export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' | 'CORS_ORIGINS' | 'JWT_SECRET' | 'JWT_JWKS_URL' | 'API_KEYS' | 'TRUSTED_PROXIES'>) {
   const publicUrl = new URL(config.PUBLIC_URL);
   const localNames = ['localhost', '127.0.0.1', '[::1]', publicUrl.hostname, ...(config.CDN_BASE_URL ? [new URL(config.CDN_BASE_URL).hostname] : [])];
+  const takesAnyHost = needsCredential(config);
 
   const proxies = networks(config.TRUSTED_PROXIES);
   const isProxy = (address: string) => isIP(address) > 0 && proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
@@ -40,7 +41,7 @@ export function createGuard(config: Pick<Config, 'PUBLIC_URL' | 'CDN_BASE_URL' |
      */
     knowsHost(request: IncomingMessage): boolean {
       const host = request.headers.host;
-      return needsCredential(config) || !host || (URL.canParse(`http://${host}`) && localNames.includes(new URL(`http://${host}`).hostname));
+      return takesAnyHost || !host || localNames.includes(host.replace(/:\d*$/, '').toLowerCase());
     },
 
     /** A program sends no Origin; a page must be ours or in CORS_ORIGINS. */
