@@ -6,6 +6,7 @@ import { context, port, schema } from './resolvers.js';
 const server = Fastify();
 await server.register(mercurius, {
   schema,
+  jit: Number(process.env.JIT ?? 0),
   // mercurius writes its Fastify instance over `app`.
   context: async () => {
     const { app, ...rest } = await context();

@@ -1,13 +1,14 @@
 import { execute, GraphQLError, parse, specifiedRules, validate, type ASTVisitor, type ParseOptions, type Source, type ValidationContext } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Config } from '../config.ts';
+import { compilingExecutor } from './compiled.ts';
 import { refusal } from './errors.ts';
 import { checkShape, type ShapeLimits } from './shape.ts';
 import { subscribe } from './subscribe.ts';
 
 const maxQueryCharacters = 64_000;
 
-export type DocumentLimits = ShapeLimits & Pick<Config, 'GRAPHQL_MAX_TOKENS' | 'GRAPHQL_INTROSPECTION'>;
+export type DocumentLimits = ShapeLimits & Pick<Config, 'GRAPHQL_MAX_TOKENS' | 'GRAPHQL_INTROSPECTION' | 'GRAPHQL_COMPILE_AFTER'>;
 
 /** What a document may be, the same over HTTP and sockets. What is refused here costs little: text, then tokens, then shape, then GraphQL's own rules. */
 export function useDocumentRules(limits: DocumentLimits): Plugin {
@@ -29,11 +30,12 @@ export function useDocumentRules(limits: DocumentLimits): Plugin {
   };
 }
 
-/** graphql-js itself: as fast as Yoga's own executor, and answers have their fields in the order of the query, as the specification asks. */
-export function useReferenceExecutor({ GRAPHQL_INTROSPECTION }: Pick<Config, 'GRAPHQL_INTROSPECTION'>): Plugin {
+/** graphql-js itself: as fast as Yoga's own executor, and answers have their fields in the order of the query, as the specification asks. What is asked often is compiled. */
+export function useReferenceExecutor({ GRAPHQL_INTROSPECTION, GRAPHQL_COMPILE_AFTER }: DocumentLimits): Plugin {
   const hideSuggestions = !GRAPHQL_INTROSPECTION;
+  const executeFn = compilingExecutor(GRAPHQL_COMPILE_AFTER, hideSuggestions ? (args) => execute({ ...args, hideSuggestions }) : execute);
   return {
-    onExecute: ({ setExecuteFn }) => setExecuteFn(hideSuggestions ? (args: Parameters<typeof execute>[0]) => execute({ ...args, hideSuggestions }) : execute),
+    onExecute: ({ setExecuteFn }) => setExecuteFn(executeFn as typeof execute),
     onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(hideSuggestions ? (args: Parameters<typeof execute>[0]) => subscribe({ ...args, hideSuggestions }) : subscribe),
   };
 }

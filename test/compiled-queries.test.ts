@@ -1,0 +1,103 @@
+import { buildSchema, execute, parse, validate, type ExecutionArgs, type ExecutionResult, type GraphQLObjectType } from 'graphql';
+import { expect, test, vi } from 'vitest';
+import { UserError } from '../src/errors.ts';
+import { compilingExecutor } from '../src/graphql/compiled.ts';
+
+const schema = buildSchema(`
+  interface Thing { id: ID! next: Thing }
+  type Cup implements Thing { id: ID! name: String, next: Thing, size: Int, sizes: String, lid: Cup! }
+  type Jug implements Thing { id: ID! next: Thing, litres: Float! }
+  type Query { cup(id: ID = "7", sizes: [Int!]): Cup, must: Cup!, things: [Thing!], thing: Thing, later: [Cup], none: Cup, refused: Int, broken: [Cup] }
+  type Mutation { fill: Int }
+`);
+const fail = async () => {
+  throw new UserError('NOT_FOUND', 'no name', { hint: 'Ask for another' });
+};
+const resolvers: Record<string, Record<string, (...args: never[]) => unknown>> = {
+  Query: {
+    cup: (_root: unknown, { id, sizes }: { id: string; sizes?: number[] }) => ({ id, sizes: JSON.stringify(sizes), size: 3 }),
+    must: async () => ({ id: 5 }),
+    things: () => [{ kind: 'Cup', id: 1, next: { kind: 'Jug', id: 9, litres: 1.5 } }, { kind: 'Jug', id: 2, litres: 0 }],
+    thing: async () => ({ kind: 'Cup', id: 1, size: 2 }),
+    later: () => [Promise.resolve({ id: 1, lid: { id: 2 } }), null, Promise.resolve(null)],
+    refused: () => 2 ** 40,
+    broken: () => [{ id: 1 }, Promise.reject(new Error('broken')), { id: 2 }],
+  },
+  Cup: { name: fail, lid: async ({ lid }: { lid?: unknown }) => lid },
+  Mutation: { fill: () => 3 },
+};
+for (const [type, fields] of Object.entries(resolvers)) for (const [field, resolve] of Object.entries(fields)) (schema.getType(type) as GraphQLObjectType).getFields()[field]!.resolve = resolve as never;
+Object.assign(schema.getType('Thing')!, { resolveType: ({ kind }: { kind: string }) => kind });
+
+function prepare(text: string, variableValues?: Record<string, unknown>, operationName?: string): ExecutionArgs {
+  const document = parse(text);
+  expect(validate(schema, document)).toEqual([]);
+  return { schema, document, variableValues, operationName };
+}
+const asJson = (result: ExecutionResult) => JSON.parse(JSON.stringify(result)) as unknown;
+/** Runs it with an executor that compiles at once, and says how often graphql-js was asked as well. */
+async function ask(args: ExecutionArgs) {
+  const interpret = vi.fn(execute);
+  const result = await compilingExecutor(1, interpret)(args);
+  return { result, interpreted: interpret.mock.calls.length };
+}
+
+test.each([
+  ['{ cup { id size } }'],
+  ['query ($id: ID, $sizes: [Int!]) { cup(id: $id, sizes: $sizes) { id sizes } again: cup { id __typename } }', { id: 'x', sizes: [1, 2] }],
+  ['{ things { __typename id next { id } ... on Jug { litres } ... on Cup { size } } }'],
+  ['{ thing { id next { id } ...cup } } fragment cup on Cup { size }'],
+  ['{ later { id lid { id } } none { id } }'],
+  ['query ($yes: Boolean!) { cup { id @include(if: $yes) size @skip(if: $yes) } cup @skip(if: $yes) { sizes } }', { yes: true }],
+  ['query ($yes: Boolean!) { cup { id @include(if: $yes) size @skip(if: $yes) } cup @skip(if: $yes) { sizes } }', { yes: false }],
+  ['{ __schema { queryType { name fields { name type { kind ofType { name } } } } } __type(name: "Cup") { interfaces { name } } }'],
+  ['query a { cup { id } } query b { cup { size } }', undefined, 'b'],
+])('compiled it answers as graphql-js does: %s', async (text, variables?: Record<string, unknown>, operationName?: string) => {
+  const args = prepare(text, variables, operationName);
+  const { result, interpreted } = await ask(args);
+  expect(interpreted).toBe(0);
+  expect(JSON.stringify(result)).toBe(JSON.stringify(await execute(args))); // the order of the fields too
+  expect(result.errors).toBeUndefined();
+});
+
+test.each([
+  ['a field', '{ cup { id } must { name } }'],
+  ['a field that must not', '{ must { lid { id } } }'],
+  ['a value that its type has not', '{ cup { id } refused }'],
+  ['one of a list', '{ broken { id } }'],
+  ['a variable', 'query ($sizes: [Int!]) { cup(sizes: $sizes) { id } }', { sizes: ['no'] }],
+])('what fails is told by graphql-js: %s', async (_what, text, variables?: Record<string, unknown>) => {
+  const args = prepare(text, variables);
+  const { result, interpreted } = await ask(args);
+  expect(interpreted).toBe(1);
+  expect(asJson(result)).toEqual(asJson(await execute(args)));
+  expect(result.errors).toHaveLength(1);
+});
+
+test.each([
+  ['a mutation', 'mutation { fill }'],
+  ['a name that JavaScript takes for a prototype', '{ __proto__: cup { id } }'],
+  ['what could be of many types many times over', '{ thing { next { next { id } } } }'],
+])('%s is not compiled', async (_what, text) => {
+  const args = prepare(text);
+  const { result, interpreted } = await ask(args);
+  expect(interpreted).toBe(1);
+  expect(asJson(result)).toEqual(asJson(await execute(args)));
+});
+
+test('two operations of one document that share a fragment do not share its conditions', async () => {
+  const args = prepare('query a($yes: Boolean!) { cup { ...f @include(if: $yes) } } query b { cup { ...f } } fragment f on Cup { id size }', { yes: false }, 'a');
+  const run = compilingExecutor(1, () => expect.unreachable());
+  expect(await run(args)).toEqual({ data: { cup: {} } });
+  expect(await run({ ...args, variableValues: {}, operationName: 'b' })).toEqual({ data: { cup: { id: '7', size: 3 } } });
+});
+
+test('a query is compiled when it has been asked for often enough, and never with 0', async () => {
+  const args = prepare('{ cup { id } }');
+  for (const [after, interpreted] of [[3, 2], [1, 0], [0, 6]] as const) {
+    const interpret = vi.fn(execute);
+    const run = compilingExecutor(after, interpret);
+    for (let time = 0; time < 6; time++) expect(await run(args)).toMatchObject({ data: { cup: { id: '7' } } });
+    expect(interpret).toHaveBeenCalledTimes(interpreted);
+  }
+});
