@@ -31,8 +31,12 @@ builder.subscriptionFields((t) => ({
     scope: 'jobs:read',
     description: 'The job as it is now, then each time it has changed; ends after its end was sent. A reconnect misses nothing: it begins with the state of that moment.',
     args: { id: t.arg.globalID({ required: true, for: Job }) },
-    subscribe: (_root, { id }, { app, viewer }) => watchJob(app, viewer, rowId(id)),
-    resolve: (jobId, _args, context, info) => context.app.db.job.findFirstOrThrow({ ...queryFromInfo({ context, info }), where: { id: jobId, ownerId: context.viewer.id } }),
+    subscribe: (_root, { id }, context, info) => {
+      const { app, viewer } = context;
+      const query = queryFromInfo({ context, info });
+      return watchJob(app, rowId(id), () => app.db.job.findFirst({ ...query, where: { id: rowId(id), ownerId: viewer.id } }));
+    },
+    resolve: (job) => job,
   }),
   jobs: t.field({
     type: Job,

@@ -28,23 +28,21 @@ export interface JobEventRow {
 
 const ended = (status: JobStatus) => status === 'COMPLETED' || status === 'FAILED' || status === 'CANCELLED';
 
-/** Yields at once, then whenever the job has changed, and returns after the end was yielded. Changes that come together are one. */
-export function watchJob(app: App, viewer: Viewer, jobId: string): AsyncGenerator<string, void, void> {
-  return stoppable((signal) => jobChanges(app, viewer, jobId, signal));
-}
-
-async function* jobChanges({ sql, events }: App, viewer: Viewer, jobId: string, signal: AbortSignal): AsyncGenerator<string, void, void> {
-  let seen = 0;
-  for await (const _ of wakeups(events, [jobTopic(jobId)], { pollMs, signal })) {
-    const [job] = await sql.$queryRaw<{ seq: number; status: JobStatus }[]>`select seq, status::text from job where id = ${jobId}::uuid and owner_id = ${viewer.id}`;
-    if (!job) {
-      if (seen > 0) return; // deleted while it was watched
-      throw new UserError('NOT_FOUND', 'There is no job with this id');
+/** Yields the job at once, as `read` gives it, then whenever it has changed, and returns after its end was yielded. Changes that come together are one. */
+export function watchJob<Row extends { seq: number; status: JobStatus }>({ events }: Pick<App, 'events'>, jobId: string, read: () => Promise<Row | null>): AsyncGenerator<Row, void, void> {
+  return stoppable(async function* (signal) {
+    let seen = 0;
+    for await (const _ of wakeups(events, [jobTopic(jobId)], { pollMs, signal })) {
+      const job = await read();
+      if (!job) {
+        if (seen > 0) return; // deleted while it was watched
+        throw new UserError('NOT_FOUND', 'There is no job with this id');
+      }
+      if (job.seq > seen) yield job;
+      seen = job.seq;
+      if (ended(job.status)) return;
     }
-    if (job.seq > seen) yield jobId;
-    seen = job.seq;
-    if (ended(job.status)) return;
-  }
+  });
 }
 
 /** Yields the ids of the unfinished jobs that match, then each matching job that has changed, once per look however often it changed. */

@@ -35,13 +35,14 @@ test('job: the state of the moment comes first, then every change, then the end,
   const picture = await orderedPicture('hold');
   const [started] = await jobsOf(client).start(picture);
   await until('the work to begin', () => picture.runs().length === 1);
-  const seen: string[] = [];
-  for await (const { job } of client.subscribe('subscription ($id: ID!) { job(id: $id) { status progress } }', { id: started!.jobId })) {
-    seen.push(job.status);
+  const seen = [];
+  for await (const { job } of client.subscribe('subscription ($id: ID!) { job(id: $id) { status inputs { id } attempts { outcome } result { __typename } } }', { id: started!.jobId })) {
+    seen.push(job);
     if (seen.length === 1) picture.letGo();
   }
-  expect(seen[0]).toBe('PROCESSING');
-  expect(seen.at(-1)).toBe('COMPLETED');
+  const inputs = [{ id: started!.imageId }];
+  expect(seen[0]).toMatchObject({ status: 'PROCESSING', inputs, result: null });
+  expect(seen.at(-1)).toEqual({ status: 'COMPLETED', inputs, attempts: [{ outcome: 'COMPLETED' }], result: { __typename: 'AnalyzeResult' } });
 });
 
 test('a client that subscribes after the end still sees the end', async () => {
