@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import sharp from 'sharp';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { deliverDue } from '../../src/webhooks/deliver.ts';
 import { startTestApp, type TestApp } from '../app.ts';
 import type { TestClient } from '../client.ts';
 import { until } from '../until.ts';
@@ -94,7 +95,8 @@ test('after a day of failures the webhook is paused and says why; it goes on whe
   answers.set('/down', Array<number>(9).fill(500));
   const webhook = await create('/down', ['COMPLETED']);
   await analyzed('c3');
-  const paused = await untilGood('the pause', () => makeDue().then(() => log(webhook.id)), ({ pausedAt }) => pausedAt !== null);
+  const tryNow = () => makeDue().then(() => deliverDue(darkroom.app, new AbortController().signal));
+  const paused = await untilGood('the pause', () => tryNow().then(() => log(webhook.id)), ({ pausedAt }) => pausedAt !== null);
   expect(paused.pauseReason).toMatch(/for a day.*received 500/);
   expect(paused.deliveries.nodes).toMatchObject([{ status: 'FAILED', attempts: 9 }]);
   await analyzed('c4');
