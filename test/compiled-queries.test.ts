@@ -46,11 +46,11 @@ test.each([
   ['{ cup { id size } }'],
   ['query ($id: ID, $sizes: [Int!]) { cup(id: $id, sizes: $sizes) { id sizes } again: cup { id __typename } }', { id: 'x', sizes: [1, 2] }],
   ['{ things { __typename id next { id } ... on Jug { litres } ... on Cup { size } } }'],
+  ['{ thing { next { next { next { id } } } } }'],
   ['{ thing { id next { id } ...cup } } fragment cup on Cup { size }'],
   ['{ later { id lid { id } } none { id } }'],
   ['query ($yes: Boolean!) { cup { id @include(if: $yes) size @skip(if: $yes) } cup @skip(if: $yes) { sizes } }', { yes: true }],
   ['query ($yes: Boolean!) { cup { id @include(if: $yes) size @skip(if: $yes) } cup @skip(if: $yes) { sizes } }', { yes: false }],
-  ['{ __schema { queryType { name fields { name type { kind ofType { name } } } } } __type(name: "Cup") { interfaces { name } } }'],
   ['query a { cup { id } } query b { cup { size } }', undefined, 'b'],
 ])('compiled it answers as graphql-js does: %s', async (text, variables?: Record<string, unknown>, operationName?: string) => {
   const args = prepare(text, variables, operationName);
@@ -77,7 +77,10 @@ test.each([
 test.each([
   ['a mutation', 'mutation { fill }'],
   ['a name that JavaScript takes for a prototype', '{ __proto__: cup { id } }'],
-  ['what could be of many types many times over', '{ thing { next { next { id } } } }'],
+  ['a description of the schema', '{ __schema { queryType { name fields { name type { kind ofType { name } } } } } __type(name: "Cup") { interfaces { name } } }'],
+  ['what has very many fields', `{ ${Array.from({ length: 51 }, (_, index) => `a${index}: cup { id }`).join(' ')} }`],
+  ['what could be of several types many times over', `{ thing { ${'next { '.repeat(6)} id ${' }'.repeat(6)} } }`],
+  ['the same by a fragment', `{ thing { ...a } } fragment a on Thing { next { ...b } } fragment b on Thing { next { next { next { next { next { id } } } } } }`],
 ])('%s is not compiled', async (_what, text) => {
   const args = prepare(text);
   const { result, interpreted } = await ask(args);

@@ -1,8 +1,11 @@
-import { execute, getNamedType, getOperationAST, isAbstractType, parse, print, TypeInfo, visit, visitWithTypeInfo, type ExecutionArgs, type ExecutionResult, type OperationDefinitionNode } from 'graphql';
+import {
+  execute, getNamedType, getOperationAST, isAbstractType, Kind, parse, print,
+  type DocumentNode, type ExecutionArgs, type ExecutionResult, type GraphQLObjectType, type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode,
+} from 'graphql';
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
 
-/** The code of a field that may be of several types is made once for each of them, and within it again. */
-const maxAbstractFields = 2;
+/** What is compiled is kept as long as its document, with up to 8 kB for each field. */
+const maxFields = 100;
 
 type Execute = (args: ExecutionArgs) => ExecutionResult | Promise<ExecutionResult>;
 interface Known {
@@ -23,7 +26,7 @@ export function compilingExecutor(after: number, interpret: Execute = execute): 
     if (operation?.operation !== 'query') return interpret(args);
     const query = known.get(operation) ?? { timesAsked: 0 };
     known.set(operation, query);
-    if (++query.timesAsked >= after && query.compiled === undefined) query.compiled = compile(args);
+    if (++query.timesAsked >= after && query.compiled === undefined) query.compiled = compile(args, operation);
     if (!query.compiled) return interpret(args);
 
     // What errors say, where they are and what they leave of the answer is for graphql-js alone to tell; a query changes nothing, so it may be asked twice.
@@ -33,20 +36,33 @@ export function compilingExecutor(after: number, interpret: Execute = execute): 
   };
 }
 
-function compile({ schema, document, operationName }: ExecutionArgs): CompiledQuery['query'] | null {
-  const types = new TypeInfo(schema);
-  let abstractFields = 0;
-  let isPlain = true;
-  visit(document, visitWithTypeInfo(types, {
-    Field({ alias }) {
-      const type = getNamedType(types.getType());
-      if (type && isAbstractType(type)) abstractFields++;
-      // `__proto__` would be no property of the answer but its prototype.
-      if (alias?.value.startsWith('__')) isPlain = false;
-    },
-  }));
-  if (!isPlain || abstractFields > maxAbstractFields) return null;
+function compile({ schema, document, operationName }: ExecutionArgs, operation: OperationDefinitionNode): CompiledQuery['query'] | null {
+  if (!isSmall(schema, document, operation)) return null;
   // A copy of the document: the compiler leaves marks in it, and an operation would see those of another.
-  const compiled = compileQuery(schema, parse(print(document)), operationName ?? undefined);
+  const compiled = compileQuery(schema, parse(print(document), { noLocation: true }), operationName ?? undefined);
   return isCompiledQuery(compiled) ? compiled.query : null;
+}
+
+/** Whether the code will have few fields: one that may be of several types has its code once for each of them, and all within it too. */
+function isSmall(schema: GraphQLSchema, document: DocumentNode, { selectionSet }: OperationDefinitionNode): boolean {
+  const fragments = new Map(document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION).map((fragment) => [fragment.name.value, fragment]));
+  let room = maxFields;
+
+  function fits(type: GraphQLObjectType, { selections }: SelectionSetNode): boolean {
+    return selections.every((selection) => {
+      if (selection.kind !== Kind.FIELD) {
+        const { typeCondition, selectionSet: inner } = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)! : selection;
+        const wanted = typeCondition && schema.getType(typeCondition.name.value);
+        const applies = !wanted || wanted === type || (isAbstractType(wanted) && schema.isSubType(wanted, type));
+        return !applies || fits(type, inner);
+      }
+      // As the name of a property `__proto__` would be a prototype.
+      if (--room < 0 || selection.alias?.value.startsWith('__')) return false;
+      if (!selection.selectionSet) return true;
+      const inner = getNamedType(type.getFields()[selection.name.value]?.type);
+      if (!inner) return false; // the schema describes itself, which is asked once
+      return (isAbstractType(inner) ? schema.getPossibleTypes(inner) : [inner as GraphQLObjectType]).every((possible) => fits(possible, selection.selectionSet!));
+    });
+  }
+  return fits(schema.getQueryType()!, selectionSet);
 }
