@@ -80,6 +80,7 @@ async function* eventStream(app: App, viewer: Viewer, after: string | null, jobI
   if (jobIds) await mustOwn(app, viewer, jobIds);
   let cursor = after === null ? (jobIds ? beginning : null) : parseCursor(after);
   let open: Set<string> | null = null;
+  let askAgainAt = 0;
   for await (const _ of wakeups(app.events, [viewerTopic(viewer.id)], { pollMs, signal })) {
     cursor ??= await newest(app);
     let isSilent = true;
@@ -92,8 +93,11 @@ async function* eventStream(app: App, viewer: Viewer, after: string | null, jobI
       }
     }
     if (!jobIds) continue;
-    // Asked once, for ends before `after`; from then on they are counted. Silence may be the end of what was deleted.
-    if (!open || isSilent) open = await openAfter(app, jobIds, cursor);
+    // Asked once, for ends before `after`; from then on they are counted. Long silence may be the end of what was deleted.
+    if (!open || (isSilent && Date.now() >= askAgainAt)) {
+      open = await openAfter(app, jobIds, cursor);
+      askAgainAt = Date.now() + pollMs;
+    }
     if (open.size === 0) return;
   }
 }
