@@ -1,6 +1,6 @@
 import {
-  execute, getNamedType, getOperationAST, isAbstractType, Kind, parse, print,
-  type DocumentNode, type ExecutionArgs, type ExecutionResult, type GraphQLObjectType, type GraphQLSchema, type OperationDefinitionNode, type SelectionSetNode,
+  execute, getNamedType, getOperationAST, isObjectType, Kind, parse, print,
+  type DocumentNode, type ExecutionArgs, type ExecutionResult, type GraphQLObjectType, type OperationDefinitionNode, type SelectionSetNode,
 } from 'graphql';
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
 
@@ -37,32 +37,27 @@ export function compilingExecutor(after: number, interpret: Execute = execute): 
 }
 
 function compile({ schema, document, operationName }: ExecutionArgs, operation: OperationDefinitionNode): CompiledQuery['query'] | null {
-  if (!isSmall(schema, document, operation)) return null;
+  if (!isPlain(document, schema.getQueryType()!, operation)) return null;
   // A copy of the document: the compiler leaves marks in it, and an operation would see those of another.
   const compiled = compileQuery(schema, parse(print(document), { noLocation: true }), operationName ?? undefined);
   return isCompiledQuery(compiled) ? compiled.query : null;
 }
 
-/** Whether the code will have few fields: one that may be of several types has its code once for each of them, and all within it too. */
-function isSmall(schema: GraphQLSchema, document: DocumentNode, { selectionSet }: OperationDefinitionNode): boolean {
-  const fragments = new Map(document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION).map((fragment) => [fragment.name.value, fragment]));
+/** Whether it is worth compiling: few fields, all of them of one type. A type that is told at run time has its code once for each that it may be, and compiled code does not catch what tells it. */
+function isPlain(document: DocumentNode, root: GraphQLObjectType, { selectionSet }: OperationDefinitionNode): boolean {
+  const fragments = new Map(document.definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION).map((fragment) => [fragment.name.value, fragment.selectionSet]));
   let room = maxFields;
 
   function fits(type: GraphQLObjectType, { selections }: SelectionSetNode): boolean {
     return selections.every((selection) => {
-      if (selection.kind !== Kind.FIELD) {
-        const { typeCondition, selectionSet: inner } = selection.kind === Kind.FRAGMENT_SPREAD ? fragments.get(selection.name.value)! : selection;
-        const wanted = typeCondition && schema.getType(typeCondition.name.value);
-        const applies = !wanted || wanted === type || (isAbstractType(wanted) && schema.isSubType(wanted, type));
-        return !applies || fits(type, inner);
-      }
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return fits(type, fragments.get(selection.name.value)!);
+      if (selection.kind === Kind.INLINE_FRAGMENT) return fits(type, selection.selectionSet);
       // As the name of a property `__proto__` would be a prototype.
       if (--room < 0 || selection.alias?.value.startsWith('__')) return false;
       if (!selection.selectionSet) return true;
       const inner = getNamedType(type.getFields()[selection.name.value]?.type);
-      if (!inner) return false; // the schema describes itself, which is asked once
-      return (isAbstractType(inner) ? schema.getPossibleTypes(inner) : [inner as GraphQLObjectType]).every((possible) => fits(possible, selection.selectionSet!));
+      return isObjectType(inner) && fits(inner, selection.selectionSet);
     });
   }
-  return fits(schema.getQueryType()!, selectionSet);
+  return fits(root, selectionSet);
 }
