@@ -23,13 +23,14 @@ test('work that is over in a moment writes no progress', async () => {
 
 test('of what lasts longer the newest is written, a few times a second, and each row is rung for', async () => {
   const progress = report();
-  const endAt = performance.now() + 900;
+  const startedAt = performance.now();
   let percent = 0;
-  for (; performance.now() < endAt; await sleep(5)) progress.report(++percent, 'painting');
+  for (; performance.now() < startedAt + 900; await sleep(5)) progress.report(++percent, 'painting');
   await progress.end();
+  const tookMs = performance.now() - startedAt;
   expect(written.length).toBeGreaterThan(1);
   // The first after 100 ms, and then one each 250.
-  expect(written.length).toBeLessThanOrEqual(4);
+  expect(written.length).toBeLessThanOrEqual(1 + (tookMs - 100) / 250);
   expect(written[0]).toBeGreaterThan(1);
   expect(written).toEqual(written.toSorted((a, b) => a - b));
   expect(rung).toEqual(written.map(() => ['job:a', 'viewer:b']));

@@ -23,7 +23,7 @@ const startMs = 60_000;
 export async function startSubject(): Promise<Subject> {
   const folder = await mkdtemp(join(tmpdir(), 'darkroom-fuzz-'));
   const { PATH, HOME, TMPDIR } = process.env;
-  // Small limits, so that they are met; no provider outside; jobs that end; every query compiled, by a compiler that is not ours.
+  // Small limits, so that they are met; no provider outside; jobs that end; every query compiled that can be, by a compiler that is not ours.
   const settings = { DATA_DIR: folder, PORT: '0', LOG_LEVEL: 'info', GRAPHQL_COMPILE_AFTER: '1', LIMIT_JOBS: '50', JOB_TIMEOUT: '20s', JOB_HARD_TIMEOUT: '30s', JOB_MAX_FAILURES: '2', UPLOAD_MAX_BYTES: '2MB', UPLOAD_MAX_FILES: '5', UPLOAD_MAX_PIXELS: '16000000', SHUTDOWN_TIMEOUT: '5s' };
   const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts'], { cwd: fileURLToPath(new URL('../..', import.meta.url)), env: { PATH, HOME, TMPDIR, ...settings }, stdio: ['ignore', 'ignore', 'pipe'] });
   const kill = () => void child.kill('SIGKILL');

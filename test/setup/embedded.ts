@@ -20,7 +20,7 @@ declare module 'vitest' {
 /** PGlite, disk, queue and events inside the process: nothing is running but Darkroom. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { template, remove } = await createTemplate();
-  // Every query compiled, in this project alone: all that the suites ask is asked both ways.
+  // Whatever can be compiled is, in this project alone: what the suites ask is asked both ways.
   project.provide('settings', { GRAPHQL_COMPILE_AFTER: '1' });
   project.provide('template', template);
   project.provide('postgresUrl', null);
