@@ -85,6 +85,20 @@ test('the limit holds without anybody asking for a tidying', async () => {
   expect(files().length).toBeGreaterThan(4);
 });
 
+test('what is kept while a tidying is under way is counted by another, which comes by itself', async () => {
+  let meanwhile = async () => {};
+  const cache = await openRenditionCache({ folder, maxBytes: 10_000, knownImages: async (ids) => (await meanwhile(), ids), log: createLog('silent') });
+  opened.push(cache);
+  for (let index = 0; index < 8; index++) await keep(cache, `a${index}.jpg`);
+  await cache.tidy();
+  meanwhile = async () => {
+    meanwhile = async () => {};
+    for (let index = 0; index < 4; index++) await keep(cache, `z${index}.jpg`);
+  };
+  await cache.tidy();
+  await until('the limit to hold', () => files().length <= 10 || files().length);
+});
+
 test('what is left of a deleted image goes with the next tidying', async () => {
   const cache = await openCache();
   for (const name of ['aa.one.jpg', 'aa.two.jpg', 'ab.one.jpg']) await keep(cache, name);

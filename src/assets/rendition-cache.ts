@@ -62,6 +62,7 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
   const pathOf = (name: string) => join(shardOf(name), name);
   const memory = createMemory(memoryBytes);
   let newBytes = 0;
+  let isClosed = false;
   let tidying: Promise<void> | null = null;
 
   async function tidyOnce(): Promise<void> {
@@ -89,7 +90,9 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
   }
 
   const tidy = () => (tidying ??= tidyOnce().finally(() => (tidying = null)));
-  const tidyLater = () => void tidy().catch((error: unknown) => log.error({ err: error }, 'The cache of renditions could not be tidied; the next time tries again'));
+  const hasMuchNew = () => newBytes > maxBytes * newShare;
+  // What comes while it is under way may be missed by it.
+  const tidyLater = (): void => void tidy().then(() => { if (hasMuchNew() && !isClosed) tidyLater(); }).catch((error: unknown) => log.error({ err: error }, 'The cache of renditions could not be tidied; the next time tries again'));
   const timer = setInterval(tidyLater, tidyIntervalMs);
   timer.unref();
   tidyLater();
@@ -126,13 +129,14 @@ export async function openRenditionCache({ folder, maxBytes, knownImages, log }:
         await mkdir(shardOf(name), { recursive: true });
         await rename(path, pathOf(name));
         newBytes += size;
-        if (newBytes > maxBytes * newShare) tidyLater();
+        if (hasMuchNew()) tidyLater();
       } finally {
         await rm(path, { force: true });
       }
     },
     tidy,
     async close() {
+      isClosed = true;
       clearInterval(timer);
       await tidying?.catch(() => undefined);
     },
