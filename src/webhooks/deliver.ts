@@ -11,7 +11,10 @@ export const maxAttempts = waitsMs.length + 1;
 const answerMs = 15_000;
 /** A process that dies while it sends leaves the delivery to others after this. */
 const leaseMs = 60_000;
-const atOnce = 10;
+const atOnce = 100;
+/** So that a receiver that hangs holds up nobody else's messages. */
+const atOnceOfWebhook = 2;
+const lookAgainMs = 1_000;
 const gone = 410;
 const keptDays = 30;
 
@@ -24,19 +27,37 @@ interface Claimed {
   createdAt: Date;
 }
 
-/** Sends what is due, ten at a time, until nothing is. Safe in any number of processes at once; a message may come twice, with the same id. */
+/** Sends what is due until nothing is; each that ends makes room for the next. Safe in any number of processes at once; a message may come twice, with the same id. */
 export async function deliverDue(app: App, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const due = await app.sql.$queryRaw<Claimed[]>`
-      update webhook_delivery set attempts = attempts + 1, next_attempt_at = now() + ${leaseMs} * interval '1 ms'
-      where id in (
-        select delivery.id from webhook_delivery delivery join webhook on webhook.id = webhook_id
-        where status = 'PENDING' and next_attempt_at <= now() and paused_at is null
-        order by next_attempt_at limit ${atOnce} for update of delivery skip locked)
-      returning id, webhook_id as "webhookId", job_id as "jobId", event, attempts, created_at as "createdAt"`;
-    if (due.length === 0) return;
-    await Promise.all(due.map((delivery) => tryOnce(app, delivery, signal)));
+  const sending = new Map<Promise<void>, string>();
+  const faults: unknown[] = [];
+  for (;;) {
+    for (const delivery of signal.aborted || faults.length > 0 ? [] : await claimDue(app, [...sending.values()])) {
+      const sent = tryOnce(app, delivery, signal)
+        .catch((error: unknown) => void faults.push(error))
+        .finally(() => sending.delete(sent));
+      sending.set(sent, delivery.webhookId);
+    }
+    if (sending.size === 0) break;
+    const looksAgain = new AbortController();
+    await Promise.race([...sending.keys(), sleep(lookAgainMs, undefined, { signal: looksAgain.signal }).catch(() => undefined)]);
+    looksAgain.abort();
   }
+  if (faults.length > 0) throw faults[0];
+}
+
+/** Takes deliveries that are due, of each webhook in turn, while `busy` names the webhook of each that is being sent. */
+function claimDue({ sql }: App, busy: string[]): Promise<Claimed[]> {
+  return sql.$queryRaw<Claimed[]>`
+    with busy as (select webhook_id, count(*) as sending from unnest(${busy}::uuid[]) as being_sent(webhook_id) group by webhook_id),
+    due as (
+      select delivery.id, next_attempt_at, coalesce(sending, 0) + row_number() over (partition by webhook_id order by next_attempt_at) as place
+      from webhook_delivery delivery join webhook on webhook.id = webhook_id left join busy using (webhook_id)
+      where status = 'PENDING' and next_attempt_at <= now() and paused_at is null)
+    update webhook_delivery set attempts = attempts + 1, next_attempt_at = now() + ${leaseMs} * interval '1 ms'
+    where id in (select id from due where place <= ${atOnceOfWebhook} order by place, next_attempt_at limit ${atOnce - busy.length})
+      and status = 'PENDING' and next_attempt_at <= now()
+    returning id, webhook_id as "webhookId", job_id as "jobId", event, attempts, created_at as "createdAt"`;
 }
 
 /** One try: sends the message and writes down what came of it. A ping is tried once, and its failure pauses nothing. */
@@ -86,25 +107,18 @@ async function settle({ sql }: App, { id, attempts }: Claimed, { status, respons
 export function startDeliveries(app: App, intervalMs = 1_000): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
-  let nextTidyMs = 0;
-  const rounds = (async () => {
+  const repeat = async (everyMs: number, work: () => Promise<unknown>) => {
     while (!signal.aborted) {
-      try {
-        await deliverDue(app, signal);
-        if (Date.now() >= nextTidyMs) {
-          await app.sql.$executeRaw`delete from webhook_delivery where status <> 'PENDING' and created_at < now() - ${keptDays} * interval '1 day'`;
-          nextTidyMs = Date.now() + hour;
-        }
-      } catch (error) {
-        if (!signal.aborted) app.log.error({ err: error }, 'Delivering webhooks failed; the next round tries again');
-      }
-      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
+      await work().catch((error: unknown) => signal.aborted || app.log.error({ err: error }, 'Delivering webhooks failed; the next round tries again'));
+      await sleep(everyMs, undefined, { signal }).catch(() => undefined);
     }
-  })();
+  };
+  const tidy = () => app.sql.$executeRaw`delete from webhook_delivery where status <> 'PENDING' and created_at < now() - ${keptDays} * interval '1 day'`;
+  const loops = [repeat(intervalMs, () => deliverDue(app, signal)), repeat(hour, tidy)];
   return {
     async stop() {
       stopping.abort();
-      await rounds;
+      await Promise.all(loops);
     },
   };
 }

@@ -44,11 +44,15 @@ export interface WebhookChange {
   isPaused?: boolean | null;
 }
 
-/** Changes what is given. What a webhook had still to tell when it was paused is told when it goes on. */
+/** Changes what is given. What a webhook had still to tell when it was paused is told when it goes on, with all its tries before it. */
 export async function updateWebhook({ db, http }: App, viewer: Viewer, id: string, { url, events, isPaused }: WebhookChange): Promise<void> {
   if (url != null) mustBeReachable(http, url);
   const pause = isPaused === true ? { pausedAt: new Date(), pauseReason: 'The viewer paused it' } : isPaused === false ? { pausedAt: null, pauseReason: null } : {};
-  const change = db.webhook.updateMany({ where: { id, ownerId: viewer.id }, data: { ...(url != null && { url }), ...(events != null && { events: [...new Set(events)] }), ...pause } });
+  const held = { webhookId: id, ownerId: viewer.id, status: 'PENDING', jobId: { not: null }, webhook: { pausedAt: { not: null } } };
+  const change = db.$transaction(async (tx) => {
+    if (isPaused === false) await tx.webhookDelivery.updateMany({ where: held, data: { attempts: 0, nextAttemptAt: new Date() } });
+    return tx.webhook.updateMany({ where: { id, ownerId: viewer.id }, data: { ...(url != null && { url }), ...(events != null && { events: [...new Set(events)] }), ...pause } });
+  });
   const { count } = await change.catch((error: unknown) => {
     throw isUniqueViolation(error) ? taken() : error;
   });

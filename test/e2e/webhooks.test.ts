@@ -22,6 +22,8 @@ let url: string;
 const received: Message[] = [];
 /** What the receiver answers to the next messages of a path; then 204. */
 const answers = new Map<string, number[]>();
+/** The answers that /hangs owes. */
+const hanging: (() => void)[] = [];
 
 beforeAll(async () => {
   receiver = createServer((request, response) => {
@@ -29,7 +31,9 @@ beforeAll(async () => {
     request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
       const path = request.url ?? '';
       received.push({ path, headers: request.headers as Record<string, string>, body: Buffer.concat(chunks).toString() });
-      response.writeHead(answers.get(path)?.shift() ?? 204).end();
+      const answer = () => response.writeHead(answers.get(path)?.shift() ?? 204).end();
+      if (path === '/hangs') hanging.push(answer);
+      else answer();
     });
   }).listen(0, '127.0.0.1');
   await once(receiver, 'listening');
@@ -56,6 +60,7 @@ async function untilGood<Seen>(what: string, look: () => Promise<Seen>, isGood: 
   await until(what, async () => isGood((seen = await look())) || seen, 30_000);
   return seen!;
 }
+const rowIdOf = (id: string) => Buffer.from(id, 'base64').toString().split(':')[1]!;
 const makeDue = () => darkroom.app.sql.$executeRaw`update webhook_delivery set next_attempt_at = now() where status = 'PENDING' and owner_id = ${client.viewer}`;
 
 test('the end of a job is told, in a message that the library of Standard Webhooks verifies', async () => {
@@ -68,7 +73,7 @@ test('the end of a job is told, in a message that the library of Standard Webhoo
   expect(() => new Webhook(webhook.secret).verify(message!.body.replace('COMPLETED', 'FAILED'), message!.headers)).toThrow();
   const { deliveries: told } = await untilGood('the log', () => log(webhook.id), ({ deliveries }) => deliveries.nodes[0]?.status === 'DELIVERED');
   expect(told).toMatchObject({ totalCount: 1, nodes: [{ event: 'COMPLETED', attempts: 1, responseStatus: 204, error: null, nextAttemptAt: null, job: { status: 'COMPLETED' } }] });
-  expect(message!.headers['webhook-id']).toBe(`msg_${Buffer.from(told.nodes[0].id, 'base64').toString().split(':')[1]}`);
+  expect(message!.headers['webhook-id']).toBe(`msg_${rowIdOf(told.nodes[0].id)}`);
 });
 
 test('a receiver that fails is tried again with the same id, also after a restart, until it takes the message', async () => {
@@ -89,6 +94,36 @@ test('a receiver that fails is tried again with the same id, also after a restar
   }
   expect((await log(webhook.id)).deliveries.nodes[0].status).toBe('DELIVERED');
   expect(new Set(messagesAt('/flaky').map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+});
+
+test('a receiver that hangs holds up two of its own messages and nobody else', async () => {
+  const webhook = await create('/hangs', []);
+  await analyzed('f7');
+  await darkroom.app.sql.$executeRaw`
+    insert into webhook_delivery (webhook_id, owner_id, job_id, event) select ${rowIdOf(webhook.id)}::uuid, owner_id, id, 'COMPLETED' from job, generate_series(1, 150)
+    where owner_id = ${client.viewer}`;
+  await until('the first two', () => hanging.length === 2);
+  client = await darkroom.client();
+  await create('/quick');
+  await analyzed('f8');
+  await until('a message', () => messagesAt('/quick').length === 1, 5_000);
+  expect(hanging).toHaveLength(2);
+  hanging.forEach((answer) => answer());
+  await until('the next two', () => hanging.length === 4);
+  await darkroom.app.db.webhookDelivery.deleteMany({ where: { webhookId: rowIdOf(webhook.id) } });
+  hanging.slice(2).forEach((answer) => answer());
+});
+
+test('what a paused webhook had still to tell is told at once when it goes on', async () => {
+  answers.set('/resumed', [500]);
+  const webhook = await create('/resumed', ['COMPLETED']);
+  await analyzed('f9');
+  await untilGood('a wait', async () => (await log(webhook.id)).deliveries.nodes[0], ({ responseStatus }) => responseStatus === 500);
+  const pause = (isPaused: boolean) => client.get('mutation ($id: ID!, $input: WebhookUpdate!) { updateWebhook(id: $id, input: $input) { pausedAt } }', { id: webhook.id, input: { isPaused } });
+  await pause(true);
+  await darkroom.app.sql.$executeRaw`update webhook_delivery set next_attempt_at = now() + interval '8 hours', attempts = 8 where webhook_id = ${rowIdOf(webhook.id)}::uuid`;
+  await pause(false);
+  expect(await untilGood('the delivery', async () => (await log(webhook.id)).deliveries.nodes[0], ({ status }) => status === 'DELIVERED')).toMatchObject({ attempts: 1 });
 });
 
 test('after a day of failures the webhook is paused and says why; it goes on when it is told to, and a delivery is sent again on request', async () => {
