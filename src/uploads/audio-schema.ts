@@ -6,7 +6,7 @@ import { audioFormats, type AudioFormat } from '../compute/audio.ts';
 import { audioLimits } from '../compute/limits.ts';
 import { builder } from '../graphql/builder.ts';
 import { receiveAudio, type ReceivedAudio } from './audio.ts';
-import { receiveEach, type Outcome } from './receive.ts';
+import { allOf, receiveEach, type Outcome } from './receive.ts';
 import { checkCount, index, RefusedFile, UploadLimits } from './schema.ts';
 
 type AudioOutcome = Outcome<ReceivedAudio>;
@@ -48,7 +48,7 @@ builder.mutationField('uploadAudio', (t) =>
       checkWords({ metadata });
       cleanTags(tags ?? []);
       await chargeUploads(app, viewer, files.length);
-      return Promise.all(receiveEach(files.map(({ filename }) => filename), (index) => receiveAudio(app, viewer, files[index]!, { tags, metadata })));
+      return allOf(receiveEach(files.map(({ filename }) => filename), (index) => receiveAudio(app, viewer, files[index]!, { tags, metadata })));
     },
   }),
 );

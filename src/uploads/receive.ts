@@ -55,6 +55,12 @@ export function receiveEach<Thing extends object>(filenames: string[], receive: 
   });
 }
 
+/** What all gave; a failure is thrown once the others have ended too, because the files of a request are removed with its answer. */
+export async function allOf<Thing>(promises: Promise<Thing>[]): Promise<Thing[]> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
+}
+
 /** A refusal as data; anything else is no refusal and is thrown on. */
 export function refusalOf(error: unknown): Refusal {
   if (!(error instanceof UserError)) throw error;

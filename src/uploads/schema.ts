@@ -14,7 +14,7 @@ import { JobOptions } from '../jobs/options.ts';
 import { Job } from '../jobs/types.ts';
 import { waitForJobs } from '../jobs/wait.ts';
 import { OperationName } from '../operations/schema.ts';
-import { receiveEach, receiveFile, type RefusedFile as Refused, type UploadFacts, type UploadOutcome } from './receive.ts';
+import { allOf, receiveEach, receiveFile, type RefusedFile as Refused, type UploadFacts, type UploadOutcome } from './receive.ts';
 import { planJobs, startPlanned, type Plan } from './run.ts';
 
 export const UploadOptions = builder.inputType('UploadOptions', {
@@ -121,7 +121,7 @@ export async function checkRequest(app: App, viewer: Viewer, count: number, opti
 export async function startJobsOf(app: App, viewer: Viewer, outcomes: Promise<UploadOutcome>[], plan: Plan, keys: string[] = []): Promise<(Stored | Refused)[]> {
   const start = async (outcome: UploadOutcome) =>
     outcome.kind === 'refused' ? outcome : { ...outcome, jobIds: await startPlanned(app, viewer, plan, outcome.image.id, keys[outcome.index]) };
-  const results = await Promise.all(outcomes.map((outcome) => outcome.then(start)));
+  const results = await allOf(outcomes.map((outcome) => outcome.then(start)));
   await waitForJobs(app, results.flatMap((result) => ('jobIds' in result ? result.jobIds : [])), plan.waitMs);
   return results;
 }
