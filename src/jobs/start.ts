@@ -134,7 +134,7 @@ async function createCompleted({ db, config }: App, operation: Operation, provid
 
 async function findCompleted({ db, sql, config }: App, viewer: Viewer, operation: Operation, cacheKey: string): Promise<Completed | null> {
   const [job] = await sql.$queryRaw<Completed[]>`
-    select result from job where owner_id = ${viewer.id} and cache_key = ${cacheKey} and status = 'COMPLETED' and finished_at > now() - ${config.JOB_CACHE_TTL} * interval '1 ms'
+    select result from job where owner_id = ${viewer.id} and cache_key = ${cacheKey} and status = 'COMPLETED' and not cache_hit and finished_at > now() - ${config.JOB_CACHE_TTL} * interval '1 ms'
     order by finished_at desc limit 1`;
   if (!job) return null;
   const result = operation.result.parse(job.result);

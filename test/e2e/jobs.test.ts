@@ -122,6 +122,18 @@ test('the same work is completed at once; without the cache it is done again', a
   expect(picture.runs()).toHaveLength(2);
 });
 
+test('an answer of the cache is as old as the work that gave it, however often it was asked for since', async () => {
+  const jobs = await newJobs();
+  const picture = await orderedPicture('measure', 'measure');
+  const [started] = await jobs.start(picture);
+  await jobs.end(started!.jobId);
+  expect((await jobs.analyze(started!.imageId)).cacheHit).toBe(true);
+  // As if its time were up: an ended job itself never changes.
+  await darkroom.app.db.job.delete({ where: { id: rowIdOf(started!.jobId) } });
+  expect(await jobs.end((await jobs.analyze(started!.imageId)).id)).toMatchObject({ status: 'COMPLETED', cacheHit: false });
+  expect(picture.runs()).toHaveLength(2);
+});
+
 test('a retry is a new job that points to the old one; only a job that failed or was cancelled has one', async () => {
   const jobs = await newJobs();
   const [started] = await jobs.start(await orderedPicture('refuse', 'refuse', 'measure'));
