@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { limitsOf } from '../access/limits/limits.ts';
 import type { Viewer } from '../access/viewer.ts';
@@ -55,13 +56,13 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
   const { config } = app;
   const checked = parseParameters(operation, parameters);
   checkOptions(options);
+  const request = { operation: operation.name, inputIds, parameters: checked, provider: options.provider };
+  const earlier = await findByKey(app, viewer, options.idempotencyKey, request);
+  if (earlier) return earlier;
   const provider = chooseProvider(operation, options.provider, config);
   const model = await provider.modelChecksum?.(config);
   const hashes = await hashesOf(app, viewer, inputIds);
   const cacheKey = hashOf([operation.name, hashes, checked, provider.name, versionOf(provider, config), ...(model ? [model] : [])]);
-
-  const earlier = await findByKey(app, viewer, options.idempotencyKey, cacheKey);
-  if (earlier) return earlier;
   const known = options.useCache === false ? null : await findCompleted(app, viewer, operation, cacheKey);
   if (!known && makesFiles(operation)) await mustNotBeFull(app.db, { limit: limitsOf(config, viewer).storedBytes, viewer });
 
@@ -86,7 +87,7 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
     return job;
   } catch (error) {
     // Two requests with one key at once: the second insert loses and takes the first one's job.
-    const winner = isUniqueViolation(error) && (await findByKey(app, viewer, options.idempotencyKey, cacheKey));
+    const winner = isUniqueViolation(error) && (await findByKey(app, viewer, options.idempotencyKey, request));
     if (winner) return winner;
     if (isForeignKeyViolation(error)) missingInput(error);
     throw error;
@@ -147,13 +148,23 @@ async function haveAll(db: App['db'], viewer: Viewer, assetIds: string[]): Promi
   return assetIds.length === 0 || (await db.asset.count({ where: { id: { in: assetIds }, ownerId: viewer.id } })) === assetIds.length;
 }
 
-async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, cacheKey: string): Promise<Job | null> {
+/** What the client asked for. That settings or versions have changed since makes no other request of it. */
+interface Request {
+  operation: string;
+  inputIds: string[];
+  parameters: unknown;
+  provider: string | null | undefined;
+}
+
+async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, asked: Request): Promise<StartedJob | null> {
   if (!idempotencyKey) return null;
-  const job = await db.job.findUnique({ where: { ownerId_idempotencyKey: { ownerId: viewer.id, idempotencyKey } } });
-  if (job && job.cacheKey !== cacheKey) {
-    throw new UserError('IDEMPOTENCY_MISMATCH', `The idempotency key "${idempotencyKey}" was used for other work before`, { hint: 'Use a new key for new work, and the same key only to repeat the same request' });
-  }
-  return job;
+  const where = { ownerId_idempotencyKey: { ownerId: viewer.id, idempotencyKey } };
+  const job = await db.job.findUnique({ where, include: { inputs: { orderBy: { position: 'asc' } } } });
+  if (!job) return null;
+  const { operation, parameters, provider } = job;
+  const known: Request = { operation, inputIds: job.inputs.map(({ assetId }) => assetId), parameters, provider: asked.provider && provider };
+  if (isDeepStrictEqual(known, asked)) return job;
+  throw new UserError('IDEMPOTENCY_MISMATCH', `The idempotency key "${idempotencyKey}" was used for other work before`, { hint: 'Use a new key for new work, and the same key only to repeat the same request' });
 }
 
 function parseParameters(operation: Operation, parameters: unknown): unknown {

@@ -4,6 +4,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { tokenViewer } from '../../src/access/viewer.ts';
+import type { App } from '../../src/app.ts';
 import { deleteAssets } from '../../src/assets/delete.ts';
 import { startJob } from '../../src/jobs/start.ts';
 import { getOperation } from '../../src/operations/index.ts';
@@ -105,6 +106,19 @@ test('ten requests with one idempotency key at once make one job; the key is goo
   const stranger = await newJobs();
   const [theirs] = await stranger.start(await orderedPicture('measure'));
   expect((await stranger.analyze(theirs!.imageId, { idempotencyKey })).id).not.toBe(started[0].id);
+});
+
+test('the same request with the same idempotency key gives its job also after a change of settings; a provider that is named is part of the request', async () => {
+  const client = await darkroom.client();
+  const [started] = await jobsOf(client).start(await orderedPicture('measure'));
+  const idempotencyKey = randomUUID();
+  const request = (options: object) => ({ operation: getOperation('analyze'), inputIds: [rowIdOf(started!.imageId)], parameters: {}, options: { idempotencyKey, ...options } });
+  const viewer = tokenViewer(client.viewer);
+  const { id } = await startJob(darkroom.app, viewer, request({}));
+  const later: App = { ...darkroom.app, config: { ...darkroom.app.config, ANALYZE_PROVIDER: 'azure-vision', AZURE_VISION_ENDPOINT: 'https://vision.example.org', AZURE_VISION_KEY: 'a key' } };
+  expect((await startJob(later, viewer, request({}))).id).toBe(id);
+  expect((await startJob(later, viewer, request({ provider: 'local' }))).id).toBe(id);
+  await expect(startJob(later, viewer, request({ provider: 'azure-vision' }))).rejects.toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
 });
 
 test('the same work is completed at once; without the cache it is done again', async () => {
