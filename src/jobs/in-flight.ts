@@ -9,7 +9,8 @@ export async function jobsInFlight(db: Client, viewer: Pick<Viewer, 'id'>): Prom
   return db.job.count({ where: { ownerId: viewer.id, status: { in: ['PENDING', 'PROCESSING'] } } });
 }
 
-interface Wanted {
+export interface Wanted {
+  /** Null: there is none. */
   limit: number | null;
   viewer: Viewer;
   jobs: number;

@@ -42,7 +42,7 @@ export async function openPublisher(app: App, job: ClaimedJob, operation: Operat
 /** Once for each picture, however many attempts ask for it. */
 async function analyzeOutput(app: App, { id, ownerId }: ClaimedJob, assetId: string): Promise<void> {
   try {
-    await startJob(app, tokenViewer(ownerId), { operation: getOperation('analyze'), inputIds: [assetId], parameters: {}, options: { idempotencyKey: `analyze-output:${assetId}` } });
+    await startJob(app, tokenViewer(ownerId), { operation: getOperation('analyze'), inputIds: [assetId], parameters: {}, options: { idempotencyKey: `analyze-output:${assetId}` }, hasPlace: true });
   } catch (error) {
     // Its owner may have deleted the picture already.
     if (!(error instanceof UserError)) throw error;

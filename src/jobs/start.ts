@@ -6,13 +6,14 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Job, Prisma } from '../database/generated/client.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/faults.ts';
+import type { Sql } from '../database/sql.ts';
 import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
 import { chooseProvider, makesFiles, versionOf } from '../operations/index.ts';
 import { outputIdsOf } from '../assets/outputs.ts';
 import { mustNotBeFull } from '../assets/room.ts';
 import { announce, nudge } from './announce.ts';
-import { holdPlaceInLine } from './in-flight.ts';
+import { holdPlaceInLine, type Wanted } from './in-flight.ts';
 import { insertPending, type NewJob } from './insert.ts';
 import { storable } from './storable.ts';
 import { checkWait, waitForJobs } from './wait.ts';
@@ -50,9 +51,11 @@ interface Work {
   parameters: unknown;
   options?: JobOptions;
   retryOfId?: string | null;
+  /** It belongs to work that was let in, which is asked for a place as a whole: what was stored or made must not end up without it. */
+  hasPlace?: boolean;
 }
 
-async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, parameters, options = {}, retryOfId = null }: Work): Promise<StartedJob> {
+async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, parameters, options = {}, retryOfId = null, hasPlace = false }: Work): Promise<StartedJob> {
   const { config } = app;
   const checked = parseParameters(operation, parameters);
   checkOptions(options);
@@ -80,7 +83,9 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
     webhookId: options.webhookUrl ? await webhookFor(app, viewer, options.webhookUrl) : null,
   };
   try {
-    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, viewer, data, inputIds, options.deadlineSeconds ?? null);
+    const insert = (where: Sql) => insertPending(where, data, inputIds, options.deadlineSeconds ?? null);
+    const limit = hasPlace ? null : limitsOf(config, viewer).jobs;
+    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, { limit, viewer, jobs: 1 }, insert);
     // Nobody waits for the bells: a Redis that is silent must not make every request slow.
     if (!known) void nudge(app, job);
     void announce(app, job);
@@ -106,12 +111,11 @@ function missingInput(cause?: unknown): never {
   throw new UserError('NOT_FOUND', 'An input of this job was deleted while the job was being started', { hint: 'Upload it again', cause });
 }
 
-async function createPending({ db, sql, config }: App, viewer: Viewer, data: NewJob, inputIds: string[], deadlineSeconds: number | null): Promise<StartedJob> {
-  const limit = limitsOf(config, viewer).jobs;
-  if (limit === null) return insertPending(sql, data, inputIds, deadlineSeconds);
+async function createPending({ db, sql }: App, place: Wanted, insert: (where: Sql) => Promise<StartedJob>): Promise<StartedJob> {
+  if (place.limit === null) return insert(sql);
   return db.$transaction(async (tx) => {
-    await holdPlaceInLine(tx, { limit, viewer, jobs: 1 });
-    return insertPending(tx, data, inputIds, deadlineSeconds);
+    await holdPlaceInLine(tx, place);
+    return insert(tx);
   });
 }
 

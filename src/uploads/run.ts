@@ -31,12 +31,12 @@ export function planJobs({ config }: Pick<App, 'config'>, names: string[], optio
   return { operations, options: each, waitMs: waitMs ?? 0 };
 }
 
-/** Starts the planned jobs for one picture. With a key the same call again gives the same jobs. */
+/** Starts the planned jobs for one picture, which were asked a place for with those of the whole request. With a key the same call again gives the same jobs. */
 export async function startPlanned(app: App, viewer: Viewer, { operations, options }: Plan, imageId: string, key?: string): Promise<string[]> {
   const jobIds: string[] = [];
   for (const operation of operations) {
     const idempotencyKey = key && `${key}-${operation.name}`;
-    jobIds.push((await startJob(app, viewer, { operation, inputIds: [imageId], parameters: {}, options: { ...options, idempotencyKey } })).id);
+    jobIds.push((await startJob(app, viewer, { operation, inputIds: [imageId], parameters: {}, options: { ...options, idempotencyKey }, hasPlace: true })).id);
   }
   return jobIds;
 }

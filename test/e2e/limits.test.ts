@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../app.ts';
 import type { TestClient } from '../client.ts';
-import { orderedPicture, orderedTasks } from '../fixtures/ordered-picture.ts';
+import { orderedPicture, orderedPictures, orderedTasks } from '../fixtures/ordered-picture.ts';
 import { until } from '../until.ts';
 
 let darkroom: TestApp;
@@ -87,6 +87,23 @@ test('jobs: of many started at once no more wait or run than may; one runs at a 
   holds.letGo();
   const ended = await client.untilEnded(started.map(({ id }) => id));
   expect(ended.map(({ status }) => status)).toEqual(['COMPLETED', 'COMPLETED', 'COMPLETED']);
+});
+
+test('jobs: what was let in is not refused afterwards, so that no picture stays without its analysis', async () => {
+  const client = await darkroom.client();
+  const counts = async () => client.get('{ images { totalCount } jobs { totalCount } }');
+  const send = async () => client.send('mutation ($files: [File!]!) { uploadImages(files: $files) { jobs { id } } }', await orderedPictures(3, 'measure'));
+  const answers = await Promise.all([send(), send()]);
+  // Whoever asks when the other is there already is refused whole.
+  const letIn = answers.filter((answer) => !answer.errors);
+  expect(letIn.length).toBeGreaterThan(0);
+  expect(await counts()).toEqual({ images: { totalCount: 3 * letIn.length }, jobs: { totalCount: 3 * letIn.length } });
+  await client.untilEnded(letIn.flatMap(({ data }) => data.uploadImages.jobs.map((job: { id: string }) => job.id)));
+
+  const other = await darkroom.client();
+  const { generateImages } = await other.get('mutation ($input: GenerateImagesInput!) { generateImages(input: $input) { id } }', { input: { prompt: 'a hill', count: 3, width: 256, height: 256 } });
+  await other.untilEnded([generateImages.id]);
+  expect(await other.get('{ images { totalCount } jobs(filter: { operation: [ANALYZE] }) { totalCount } }')).toEqual({ images: { totalCount: 3 }, jobs: { totalCount: 3 } });
 });
 
 test('subscriptions: no more at a time than may, on however many sockets, and a place is free when one has gone', async () => {
