@@ -24,6 +24,14 @@ export async function ask<Data>(url: string, query: string, variables: object = 
   return data;
 }
 
+export async function deleteAll(url: string): Promise<void> {
+  for (;;) {
+    const { images } = await ask<{ images: { nodes: { id: string }[] } }>(url, '{ images(first: 100) { nodes { id } } }');
+    if (images.nodes.length === 0) return;
+    await ask(url, 'mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { deletedIds } }', { ids: images.nodes.map(({ id }) => id) });
+  }
+}
+
 /** Listens until every job has ended, as an app would, and makes sure that they completed. */
 export async function untilCompleted(url: string, jobIds: string[]): Promise<void> {
   const socket = createClient({ url: `${url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket });

@@ -25,7 +25,7 @@ export async function figure({ folder, logFile, postgres, redis }: Bench): Promi
     bar: asked, holds: asked ? rate('darkroom') > rate(peer) : null, note,
   });
   return [
-    row('pg-boss', 'ahead', `From the start of ${thousands(jobs)} jobs, 100 in flight, after ${thousands(warmUp)} to warm up, to the last end, 20 at a time, in one process; the same Postgres without fsync for all. Darkroom: row, nudge through Redis, claim with lease, heartbeat, three event rows, their doorbells, fenced finish. ` +
+    row('pg-boss', 'ahead', `From the start of ${thousands(jobs)} jobs, 100 in flight, after ${thousands(warmUp)} to warm up, until the last end is in the database, 20 at a time, in one process; the same Postgres without fsync for all. Darkroom: row, nudge through Redis, claim with lease, heartbeat, three event rows, their doorbells, fenced finish. ` +
       'The peer: send, fetch in batches of 50 by 20 workers at its shortest interval (0.5 s), complete; no status that a client could read, no events, no fencing.'),
     row('graphile-worker', 'ahead', 'The peer: addJob, LISTEN/NOTIFY, claim, and the delete that is its finish; nothing of the job is left, no events, no fencing.'),
     row('bullmq', '', 'The peer: one insert, queue.add, one update; the queue in Redis holds the truth.'),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -24,12 +25,12 @@ export async function phonePictures(folder: string, sources: readonly string[]):
   return paths;
 }
 
-/** The same pictures as other files: a few bytes behind the end make them ones that nobody has seen. */
+/** The same pictures as other files each time: a few bytes behind the end make them ones that nobody has seen. */
 export async function otherwise(folder: string, sources: readonly string[]): Promise<string[]> {
   const paths: string[] = [];
   for (const source of sources) {
     const path = join(folder, basename(source));
-    await writeFile(path, Buffer.concat([await readFile(source), Buffer.from('otherwise')]));
+    await writeFile(path, Buffer.concat([await readFile(source), Buffer.from(randomUUID())]));
     paths.push(path);
   }
   return paths;

@@ -13,5 +13,6 @@ await run({ pgPool, logger, concurrency: 20, noHandleSignals: true, taskList: { 
 
 answer(({ jobs }) => {
   done = 0;
-  return timeOf(jobs, (k) => utils.addJob('nothing', { k }), () => done === jobs);
+  const isOpen = async () => (await pgPool.query('select 1 from graphile_worker.jobs limit 1')).rowCount > 0;
+  return timeOf(jobs, (k) => utils.addJob('nothing', { k }), async () => done === jobs && !(await isOpen()));
 });

@@ -12,5 +12,7 @@ for (let k = 0; k < 20; k++) await boss.work('nothing', { batchSize: 50, polling
 
 answer(({ jobs }) => {
   done = 0;
-  return timeOf(jobs, (k) => boss.send('nothing', { k }), () => done === jobs);
+  // Its rows are completed behind the back of whoever did the work.
+  const isOpen = async () => (await boss.getQueueSize('nothing', { before: 'completed' })) > 0;
+  return timeOf(jobs, (k) => boss.send('nothing', { k }), async () => done === jobs && !(await isOpen()));
 });
