@@ -16,6 +16,7 @@ import { requiredScopes } from './graphql/required-scopes.ts';
 import { schema } from './graphql/schema.ts';
 import { startServer, type Health, type Route, type RunningServer } from './graphql/server.ts';
 import { startReconciler } from './jobs/reconcile.ts';
+import { settleRestoredEvents } from './jobs/restored.ts';
 import { startWorker } from './jobs/work.ts';
 import { startDeliveries } from './webhooks/deliver.ts';
 import type { Log } from './log.ts';
@@ -41,6 +42,8 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   // With PORT=0 the address is known only once the server listens.
   const publicUrl = () => (config.PORT === 0 && server ? server.url : config.PUBLIC_URL);
   const app = await openApp(config, log, publicUrl, parts);
+  const restored = await settleRestoredEvents(app.sql);
+  if (restored > 0) log.info({ events: restored }, 'The database was restored from a dump: its events are settled, and cursors of before are refused');
   const reconciler = startReconciler(app);
   const worker = config.ROLE === 'api' ? null : startWorker(app);
   const sweeper = startSweeper(app);

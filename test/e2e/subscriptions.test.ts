@@ -5,7 +5,7 @@ import { Client as PostgresClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { startTestApp, type TestApp } from '../app.ts';
-import type { TestClient } from '../client.ts';
+import { createTestClient, type TestClient } from '../client.ts';
 import { jobsOf } from '../fixtures/job-client.ts';
 import { createJob } from '../fixtures/job-rows.ts';
 import { orderedPicture, orderedPictures, orderedTasks } from '../fixtures/ordered-picture.ts';
@@ -306,4 +306,18 @@ describe.skipIf(!inject('postgresUrl'))('transactions that overtake each other',
     await reading;
     await Promise.all(connections.map((connection) => connection.end()));
   });
+});
+
+test('a database that was restored from a dump tells its events, old and new, though its transactions count from the beginning', async () => {
+  const client = await darkroom.client();
+  const old = (await jobsOf(client).start(await orderedPicture('measure')))[0]!.jobId;
+  await client.untilEnded([old]);
+  await darkroom.app.sql.$executeRaw`update job_event set xid = (xid::text::bigint + 1000000000)::text::xid8`;
+  await darkroom.restart();
+  const later = createTestClient(darkroom.url, client.token, client.viewer);
+  const [started] = await jobsOf(later).start(await orderedPicture('measure'));
+  const events: Event[] = [];
+  for await (const { jobEvents } of later.subscribe(watchAll, { ids: [old, started!.jobId] })) events.push(jobEvents);
+  expectWhole(events, [old, started!.jobId]);
+  expect(events[0]!.jobId).toBe(old);
 });
