@@ -220,10 +220,35 @@ describe('server-sent events', () => {
     await nobodyListens(stopping);
   });
 
-  test('a stream ends when its credential runs out', async () => {
-    const brief = await openDoor();
+  test.each(['text/event-stream', 'TEXT/EVENT-STREAM', '*/*', 'text/*'])('a stream for a client that accepts %s ends when its credential runs out or is revoked, and when the server stops', async (accept) => {
+    let revoke = (_reason: string) => {};
+    let watching = 0;
+    const brief = await openDoor({}, {
+      watch: (_visitor, end) => {
+        [revoke, watching] = [end, watching + 1];
+        return () => { watching -= 1; };
+      },
+    });
+    const stream = async () => {
+      const response = await fetch(brief.endpoint, { method: 'POST', headers: { 'content-type': 'application/json', accept }, body: '{"query":"subscription { tick(count: 0) }"}' });
+      expect(response.headers.get('content-type')).toBe('text/event-stream');
+      return response.text().catch(() => 'cut');
+    };
     brief.state.expiresAt = new Date(Date.now() + 300);
-    await expect(all(client(brief).iterate({ query: 'subscription { tick(count: 0) }' }))).rejects.toThrow();
-    await brief.close(1_000);
-  });
+    expect(await stream()).toBe('cut');
+    await until('no watch', () => watching === 0);
+
+    brief.state.expiresAt = undefined;
+    const revoked = stream();
+    await until('a watch', () => watching === 1);
+    revoke('The API key was revoked');
+    expect(await revoked).toBe('cut');
+    await until('no watch', () => watching === 0);
+
+    const stopped = stream();
+    await until('a subscription', () => watching === 1 && brief.state.ticking === 1);
+    await brief.close(30_000);
+    expect(await stopped).toBe('cut');
+    await until('no watch', () => watching === 0);
+  }, 20_000);
 });

@@ -92,22 +92,22 @@ export async function startServer<Context extends object>(options: ServerOptions
     const ask = async () => {
       const found = await context({ authorization: request.headers.authorization, requestId, transport: 'http', address: guard.addressOf(request) });
       await chargeRequest(found);
-      if (!request.headers.accept?.includes('text/event-stream')) return found;
+      return found;
+    };
+    const onStream = (found: Context) => {
       const end = () => request.socket.destroySoon();
+      if (isStopping || response.closed) return end();
       const expiry = expiresAt?.(found);
       const timer = expiry && setTimeout(end, Math.min(expiry.getTime() - Date.now(), 2 ** 31 - 1));
       const unwatch = watch?.(found, end);
+      streams.add(response);
       response.once('close', () => {
         clearTimeout(timer);
         unwatch?.();
+        streams.delete(response);
       });
-      return found;
     };
-    if (request.headers.accept?.includes('text/event-stream')) {
-      streams.add(response);
-      response.once('close', () => streams.delete(response));
-    }
-    return { requestId, viewerContext: () => (asked ??= ask()) };
+    return { requestId, viewerContext: () => (asked ??= ask()), onStream };
   }
 
   async function sendHealth(response: ServerResponse, requestId: string): Promise<void> {

@@ -20,6 +20,8 @@ export interface Visit<Context> {
   requestId: string;
   /** Asked for the first time before an upload is read, so that only viewers can fill the disk. */
   viewerContext: () => Promise<Context>;
+  /** Called when the answer is a stream, which may go on for days. */
+  onStream?: (context: Context) => void;
   /** The folder of this request's uploads, once there is one. */
   spool?: string;
 }
@@ -62,7 +64,7 @@ export function createGraphql<Context extends object>({ schema, log, spool, uplo
     parserAndValidationCache: { documentCache: createLRUCache({ max: cachedDocuments }), errorCache: createLRUCache({ max: cachedDocuments }) },
     plugins: [
       useReferenceExecutor(documents), ...(charge ? [useCharge(charge)] : []), useAdmission(admit),
-      useFrontDoor(spool, uploads), ...(findDocument ? [useManifest(findDocument)] : []), useDocumentRules(documents), usePresentedErrors(log), useSpoolRemoval(log),
+      useFrontDoor(spool, uploads), ...(findDocument ? [useManifest(findDocument)] : []), useDocumentRules(documents), usePresentedErrors(log), useStreamNotice(), useSpoolRemoval(log),
     ],
   });
 }
@@ -133,6 +135,15 @@ function usePresentedErrors(log: Log): FrontDoorPlugin {
     onResultProcess({ result, setResult, serverContext: { visit } }) {
       const present = <Result extends object>(one: Result): Result => presentResult(one, visit.requestId, log);
       setResult(isAsyncIterable(result) ? mapAsyncIterator(result, present) : Array.isArray(result) ? result.map(present) : present(result));
+    },
+  };
+}
+
+/** Told by the answer and not by Accept, which may ask for anything, or be left out. */
+function useStreamNotice(): FrontDoorPlugin {
+  return {
+    async onResultProcess({ result, serverContext: { visit } }) {
+      if (isAsyncIterable(result)) visit.onStream?.(await visit.viewerContext());
     },
   };
 }
