@@ -1,6 +1,7 @@
 import { UserError } from '../errors.ts';
 
-const maxTags = 50;
+/** Of one picture, and of one filter. */
+export const maxTags = 50;
 const maxLength = 60;
 
 /** A viewer's tags as they are kept: lower case, trimmed, each once. */

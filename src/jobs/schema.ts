@@ -26,8 +26,8 @@ export type JobFilterInput = typeof JobFilter.$inferInput;
 export function jobsWhere(ownerId: string, filter: JobFilterInput | null | undefined): Prisma.JobWhereInput {
   return {
     ownerId,
-    ...(filter?.status && { status: { in: filter.status } }),
-    ...(filter?.operation && { operation: { in: filter.operation as string[] } }),
+    ...(filter?.status && { status: { in: [...new Set(filter.status)] } }),
+    ...(filter?.operation && { operation: { in: [...new Set(filter.operation as string[])] } }),
     ...(filter?.imageId && { inputs: { some: { assetId: rowId(filter.imageId) } } }),
     ...((filter?.createdAfter || filter?.createdBefore) && { createdAt: { gt: filter.createdAfter ?? undefined, lt: filter.createdBefore ?? undefined } }),
   };

@@ -1,3 +1,4 @@
+import { maxTags } from '../assets/tags.ts';
 import { parseColor } from '../compute/parse-color.ts';
 import { colorTolerance } from '../compute/palette.ts';
 import { Prisma, type Visibility } from '../database/generated/client.ts';
@@ -64,18 +65,28 @@ const range = <Value extends number | Date>(column: Prisma.Sql, cast: Prisma.Sql
 
 const orientations = { LANDSCAPE: Prisma.sql`asset.width > asset.height`, PORTRAIT: Prisma.sql`asset.width < asset.height`, SQUARE: Prisma.sql`asset.width = asset.height` };
 
-/** Conditions on the row `asset`; always the owner's images. */
+/** The names as tags are kept, each once. */
+function tagNames(field: 'tags' | 'anyTags', filter: ImageFilter): string[] {
+  const names = [...new Set(filter[field]?.map((name) => name.trim().toLowerCase()))];
+  if (names.length > maxTags) throw new UserError('INVALID_INPUT', `Expected at most ${maxTags} names in ${field} but received ${names.length}`);
+  return names;
+}
+
+/** Conditions on the row `asset`; always the owner's images. Their number does not grow with the filter's lists: planning takes longer than quadratically with it. */
 export function imageConditions(ownerId: string, filter: ImageFilter): Prisma.Sql {
-  const hasTag = (names: readonly string[]) =>
-    Prisma.sql`exists (select 1 from image_tag tag where tag.asset_id = asset.id and tag.owner_id = ${ownerId} and tag.name in (${Prisma.join(names.map((name) => name.trim().toLowerCase()))}))`;
+  const [tags, anyTags] = [tagNames('tags', filter), tagNames('anyTags', filter)];
+  const tagged = (names: string[]) => Prisma.sql`from image_tag tag where tag.owner_id = ${ownerId} and tag.name = any(${names}::text[])`;
+  const hasAny = (names: string[]) => Prisma.sql`exists (select 1 ${tagged(names)} and tag.asset_id = asset.id)`;
+  const hasAll = (names: string[]) => Prisma.sql`asset.id in (select tag.asset_id ${tagged(names)} group by tag.asset_id having count(distinct tag.name) = ${names.length}::int)`;
   const color = colorWish(filter);
   const conditions = [
     Prisma.sql`asset.owner_id = ${ownerId}`,
     Prisma.sql`asset.kind = 'IMAGE'`,
-    ...(filter.tags ?? []).map((name) => hasTag([name])),
-    ...(filter.anyTags?.length ? [hasTag(filter.anyTags)] : []),
-    ...(filter.orientation?.length ? [Prisma.sql`(${Prisma.join(filter.orientation.map((name) => orientations[name]), ' or ')})`] : []),
-    ...(filter.format?.length ? [Prisma.sql`asset.format in (${Prisma.join([...filter.format])})`] : []),
+    // One tag need not be counted, so a page of the newest is found without reading all that have it.
+    ...(tags.length > 0 ? [tags.length === 1 ? hasAny(tags) : hasAll(tags)] : []),
+    ...(anyTags.length > 0 ? [hasAny(anyTags)] : []),
+    ...(filter.orientation?.length ? [Prisma.sql`(${Prisma.join([...new Set(filter.orientation)].map((name) => orientations[name]), ' or ')})`] : []),
+    ...(filter.format?.length ? [Prisma.sql`asset.format in (${Prisma.join([...new Set(filter.format)])})`] : []),
     ...(filter.visibility ? [Prisma.sql`asset.visibility = ${filter.visibility}::visibility`] : []),
     ...range(Prisma.sql`asset.width`, Prisma.sql`::int`, filter.width),
     ...range(Prisma.sql`asset.height`, Prisma.sql`::int`, filter.height),

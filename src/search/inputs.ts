@@ -22,8 +22,8 @@ const DateRange = builder.inputType('DateRange', {
 export const ImageFilterInput = builder.inputType('ImageFilter', {
   description: 'Facts a picture must have. Every condition that is given must hold.',
   fields: (t) => ({
-    tags: t.stringList({ description: 'All of these tags, the viewer\'s or the analysis\'s.' }),
-    anyTags: t.stringList({ description: 'At least one of these tags.' }),
+    tags: t.stringList({ description: 'All of these tags, the viewer\'s or the analysis\'s: at most 50.' }),
+    anyTags: t.stringList({ description: 'At least one of these tags: at most 50.' }),
     color: t.field({ type: ColorFilter }),
     orientation: t.field({ type: [Orientation], description: 'Any of these.' }),
     format: t.field({ type: [ImageFormatEnum], description: 'Any of these.' }),

@@ -188,6 +188,31 @@ test('hostile searches are searches: escaped, capped, and answered', async () =>
   expect((await client.ask('{ images(after: "nonsense") { edges { cursor } } }')).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
 });
 
+test('a filter with many tags is one condition: all of its tags, in whatever case, or at least one', async () => {
+  const id = images.get('snowy-mountains.jpg');
+  const own = Array.from({ length: 48 }, (_, n) => `peak ${n}`);
+  await client.get('mutation ($id: ID!, $tags: [String!]!) { updateImage(id: $id, input: { tags: $tags }) { id } }', { id, tags: own });
+  const found = async (filter: object) => names(await search({ filter }));
+  const [ofAnalysis] = (await client.get('query ($id: ID!) { image(id: $id) { analysis { tags { name } } } }', { id })).image.analysis.tags;
+  expect(await found({ tags: [...own.map((name) => ` ${name.toUpperCase()} `), own[0], ofAnalysis.name] })).toEqual(['snowy-mountains.jpg']);
+  expect(await found({ tags: [...own, 'peak 48'] })).toEqual([]);
+  expect(await found({ anyTags: ['peak 48', own[3]] })).toEqual(['snowy-mountains.jpg']);
+
+  const many = Array.from({ length: 51 }, (_, n) => String(n));
+  for (const field of ['tags', 'anyTags']) {
+    const { errors } = await client.ask('query ($filter: ImageFilter) { images(filter: $filter) { nodes { id } } }', { filter: { [field]: many } });
+    expect(errors).toMatchObject([{ message: `Expected at most 50 names in ${field} but received 51`, extensions: { code: 'INVALID_INPUT' } }]);
+  }
+});
+
+test('a value that comes again and again in a filter counts once', async () => {
+  const again = <Value>(value: Value) => Array.from({ length: 40_000 }, () => value);
+  const count = async (filter: object) => (await client.get('query ($filter: ImageFilter) { images(filter: $filter) { totalCount } }', { filter })).images.totalCount;
+  expect(await count({ orientation: again('LANDSCAPE'), format: again('JPEG') })).toBe(await count({ orientation: ['LANDSCAPE'], format: ['JPEG'] }));
+  const { jobs } = await client.get('query ($filter: JobFilter) { jobs(filter: $filter) { totalCount } }', { filter: { status: again('COMPLETED'), operation: again('ANALYZE') } });
+  expect(jobs.totalCount).toBeGreaterThan(0);
+});
+
 test.each([{ filter: { anyTags: ['a\0b'] } }, { filter: { tags: ['\0'], orientation: ['LANDSCAPE'] } }])('text that no database can hold is said to be refused: %j', async (variables) => {
   const { errors } = await client.ask('query ($filter: ImageFilter) { images(filter: $filter) { nodes { id } } }', variables);
   expect(errors).toMatchObject([{ message: 'Expected text without NUL characters', extensions: { code: 'INVALID_INPUT' } }]);
