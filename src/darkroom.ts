@@ -86,7 +86,7 @@ async function listen(app: App, access: Access, routes: Route[]): Promise<Runnin
   const identify = (address: string, authorization: string | undefined) => door.pass(address, authorization, () => access.authenticate(authorization));
   const resumable = openResumable(app, async (request) => {
     const viewer = await identify(addressOf(request), request.headers.authorization);
-    mustAllow(viewer, ['images:write']);
+    await chargeRequest(app, viewer);
     return viewer;
   });
   return startServer<Context>({

@@ -35,7 +35,7 @@ const OpenUpload = builder.objectRef<Open>('OpenUpload').implement({
     headers: t.field({ type: [HttpHeader], description: 'To send along.', resolve: () => [{ name: 'Content-Type', value: 'application/octet-stream' }] }),
     resumableUrl: t.field({
       type: 'URL',
-      description: 'For a tus client (https://tus.io), as the URL of an upload that exists: `uploadUrl` of tus-js-client. With the same `Authorization` as this request. What arrived before a break is not sent again, whichever machine answers.',
+      description: 'For a tus client (https://tus.io), as the URL of an upload that exists: `uploadUrl` of tus-js-client. With the same `Authorization` as this request. What arrived before a break is not sent again, whichever machine answers. Each request counts for `limits.requestsPerMinute`, so the pieces should be large.',
       resolve: ({ upload }, _args, { app }) => app.publicUrl(`${resumablePath}/${upload.id}`),
     }),
     expiresAt: t.field({ type: 'DateTime', description: 'It must be completed by then.', resolve: ({ upload }) => upload.expiresAt }),

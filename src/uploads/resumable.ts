@@ -14,10 +14,13 @@ export const resumablePath = '/uploads/resumable';
 /** So many bytes of a running request are in memory; what came before them outlives this process. */
 const pieceBytes = 1_000_000;
 
+/** Beside whole pieces: each request, and each break, leaves one that is smaller. Who sends byte by byte would have us list and fetch millions. */
+const maxSmallPieces = 1_000;
+
 /**
  * Uploads over tus (https://tus.io/protocols/resumable-upload, core with expiration and termination). They are opened with `createUploads`
  * and completed with `completeUploads`, like all others. Several API machines need not know each other: each piece is an object, and how
- * far an upload came is what lies in the store. `identify` throws for a request without a good credential.
+ * far an upload came is what lies in the store. `identify` throws for a request without a good credential, and for one too many.
  */
 export function openResumable(app: Pick<App, 'config' | 'db' | 'storage' | 'log'>, identify: (request: IncomingMessage) => Promise<Viewer>) {
   const { config, db, log } = app;
@@ -43,8 +46,11 @@ export function openResumable(app: Pick<App, 'config' | 'db' | 'storage' | 'log'
     if (upload.status !== 'OPEN') throw new UserError('UPLOAD_EXPIRED', 'This upload is completed or refused.');
   }
 
-  function fault(error: Error): { status_code: number; body: string } {
-    if (error instanceof UserError) return { status_code: statuses[error.code] ?? 400, body: `${error.message}\n` };
+  function fault(error: Error): { status_code: number; body: string; headers?: object } {
+    if (error instanceof UserError) {
+      const { retryAfterSeconds } = error.extensions;
+      return { status_code: statuses[error.code] ?? 400, body: `${error.message}\n`, headers: retryAfterSeconds === undefined ? {} : { 'Retry-After': retryAfterSeconds } };
+    }
     log.error({ err: error }, 'A resumable upload met an unexpected error');
     return { status_code: isUnreachable(error) || error instanceof StorageUnavailable ? 503 : 500, body: 'Something went wrong on our side. Try again later.\n' };
   }
@@ -52,7 +58,7 @@ export function openResumable(app: Pick<App, 'config' | 'db' | 'storage' | 'log'
   return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     if (!request.url?.startsWith(resumablePath)) return false;
     const refused = await check(request).then(() => null, fault);
-    if (refused) response.writeHead(refused.status_code, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }).end(refused.body);
+    if (refused) response.writeHead(refused.status_code, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', ...refused.headers }).end(refused.body);
     else await server.handle(request, response);
     return true;
   };
@@ -73,6 +79,8 @@ class Pieces extends DataStore {
   override async getUpload(id: string): Promise<Upload> {
     const { db, storage } = this.#app;
     const [{ byteSize, expiresAt }, arrived] = await Promise.all([db.upload.findUniqueOrThrow({ where: { id } }), findPieces(storage, id)]);
+    const most = maxSmallPieces + Math.ceil(byteSize / pieceBytes);
+    if (arrived.keys.length >= most && arrived.byteSize < byteSize) throw new UserError('INVALID_INPUT', `Expected at most ${most} pieces for ${byteSize} bytes but ${arrived.keys.length} have brought ${arrived.byteSize} of them. Delete the upload and send it again in larger pieces.`);
     return new Upload({ id, size: byteSize, offset: arrived.byteSize, creation_date: new Date(expiresAt.getTime() - this.getExpiration()).toISOString() });
   }
 

@@ -18,19 +18,24 @@ export const pieceKey = (uploadId: string, start: number, end: number) => `${sta
  * bytes at once both count.
  */
 export async function findPieces(storage: Storage, uploadId: string): Promise<{ keys: string[]; byteSize: number }> {
-  const pieces: { key: string; start: number; end: number }[] = [];
+  type Piece = { key: string; start: number; end: number };
+  const pieces: Piece[] = [];
   for await (const key of storage.list(`${stagingKey(uploadId)}/`)) {
     const [, start, end] = /\/(\d+)-(\d+)$/.exec(key) ?? [];
     if (Number(end) > Number(start)) pieces.push({ key, start: Number(start), end: Number(end) });
   }
   pieces.sort((one, other) => one.start - other.start);
-  const ways = new Map<number, string[]>([[0, []]]);
-  for (const { key, start, end } of pieces) {
-    const way = ways.get(start);
-    if (way && !ways.has(end)) ways.set(end, [...way, key]);
+  /** The piece that leads to each place. Nothing leads to the beginning. */
+  const last = new Map<number, Piece | null>([[0, null]]);
+  let byteSize = 0;
+  for (const piece of pieces) {
+    if (!last.has(piece.start) || last.has(piece.end)) continue;
+    last.set(piece.end, piece);
+    byteSize = Math.max(byteSize, piece.end);
   }
-  const byteSize = Math.max(...ways.keys());
-  return { keys: ways.get(byteSize) ?? [], byteSize };
+  const keys: string[] = [];
+  for (let piece = last.get(byteSize); piece; piece = last.get(piece.start)) keys.push(piece.key);
+  return { keys: keys.reverse(), byteSize };
 }
 
 /** What has arrived, by whichever way: the more of the two. Nothing is 0 bytes. */

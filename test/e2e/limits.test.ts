@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTestApp, type TestApp } from '../app.ts';
 import type { TestClient } from '../client.ts';
 import { orderedPicture, orderedPictures, orderedTasks } from '../fixtures/ordered-picture.ts';
+import { uploadsOf } from '../fixtures/upload-client.ts';
 import { until } from '../until.ts';
 
 let darkroom: TestApp;
@@ -31,6 +32,16 @@ test('requests above the limit are 429 with a time to come again, of one viewer 
   // The same budget over a socket, where it is an error of the operation.
   await expect(client.subscribe('{ viewer { id } }').next()).rejects.toMatchObject({ extensions: { code: 'RATE_LIMITED' } });
   expect((await (await darkroom.client()).ask('{ viewer { id } }')).status).toBe(200);
+});
+
+test('requests of resumable uploads are of the same budget', async () => {
+  const client = await darkroom.client();
+  const [{ resumableUrl }] = await uploadsOf(client).create([{ filename: 'a.png', byteSize: 100 }]);
+  const answers = await Promise.all(Array.from({ length: 12 }, () => fetch(resumableUrl, { headers: { authorization: `Bearer ${client.token}`, 'tus-resumable': '1.0.0' }, method: 'PATCH' })));
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(refused).toHaveLength(1);
+  expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await refused[0]!.text()).toContain('12 requests in a minute');
 });
 
 test('every answer tells its cost and what is left; a query above the limit never runs, whatever its document cost before', async () => {

@@ -171,6 +171,23 @@ describe.skipIf(inject('settings').REDIS_URL !== undefined || inject('postgresUr
     expect(await uploads.offset(resumableUrl)).toBe(0);
   });
 
+  test('an upload in too many small pieces is refused with a sentence; deleted, it starts anew', async () => {
+    const client = await darkroom.client();
+    const uploads = uploadsOf(client);
+    const [{ resumableUrl }] = await uploads.create([{ filename: 'a.png', byteSize: 1_500 }]);
+    const patch = async (offset: number) => {
+      const response = await fetch(resumableUrl, { method: 'PATCH', headers: { authorization: `Bearer ${client.token}`, 'tus-resumable': '1.0.0', 'content-type': 'application/offset+octet-stream', 'upload-offset': String(offset) }, body: 'x' });
+      return [response.status, await response.text()];
+    };
+    const piece = (start: number) => darkroom.app.storage.put(`uploads/${resumableUrl.split('/').at(-1)}/${start}-${start + 1}`, Buffer.from('x'), { byteSize: 1, contentType: 'application/octet-stream' });
+    await Promise.all(Array.from({ length: 1_000 }, (_, start) => piece(start)));
+    expect(await uploads.offset(resumableUrl)).toBe(1_000);
+    expect(await patch(1_000)).toEqual([204, '']);
+    expect(await patch(1_001)).toEqual([400, expect.stringContaining('at most 1001 pieces for 1500 bytes but 1001 have brought 1001')]);
+    expect((await fetch(resumableUrl, { method: 'DELETE', headers: { authorization: `Bearer ${client.token}`, 'tus-resumable': '1.0.0' } })).status).toBe(204);
+    expect(await patch(0)).toEqual([204, '']);
+  });
+
   test('pictures come from URLs, each with its own outcome, and no URL leads inside', async () => {
     const client = await darkroom.client();
     const uploads = uploadsOf(client);
