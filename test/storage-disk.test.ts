@@ -26,6 +26,20 @@ describe('storage: disk', () => {
     expect(await readdir(join(folder, 'plain/originals'))).toEqual([]);
   });
 
+  test('a delete leaves no empty folder, in whatever order the keys come', async () => {
+    const storage = await open('pieces');
+    const pieces = ['uploads/one/0-5', 'uploads/one/5-10'];
+    const put = (keys: string[]) => Promise.all(keys.map((key) => storage.put(key, Buffer.from('bytes'), { byteSize: 5, contentType: 'image/png' })));
+    await put([...pieces, 'uploads/two/0-5']);
+    await storage.delete(['uploads/one', ...pieces]);
+    expect(await readdir(join(folder, 'pieces/uploads'))).toEqual(['two']);
+    await storage.delete(['uploads/two/0-5', 'uploads/two']);
+    expect(await readdir(join(folder, 'pieces/uploads'))).toEqual([]);
+    await put(['uploads/three', 'uploads/three/0-5']);
+    await storage.delete(['uploads/three/0-5']);
+    expect((await storage.stat('uploads/three'))?.byteSize).toBe(5);
+  });
+
   test('the root may be a relative path', async () => {
     const storage = await diskStorage({ root: relative(process.cwd(), join(folder, 'relative')), publicUrl: () => 'http://localhost', secret: 'unused' });
     await storage.put('a/b/c', Buffer.from('bytes'), { byteSize: 5, contentType: 'image/png' });

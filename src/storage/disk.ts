@@ -75,9 +75,12 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
     },
 
     async delete(keys) {
-      for (const folder of keys.map(folderOf)) {
+      for (const key of keys) {
+        const folder = folderOf(key);
         for (const name of await filesByAge(folder)) await rm(join(folder, name), { force: true });
         await rmdir(folder).catch(unless('ENOENT', 'ENOTEMPTY'));
+        // What the last piece of an upload leaves empty, but not the first folder, which is there for all of a kind.
+        for (let above = dirname(key); above.includes('/'); above = dirname(above)) await rmdir(join(root, above)).catch(unless('ENOENT', 'ENOTEMPTY'));
       }
     },
 
