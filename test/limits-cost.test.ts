@@ -43,6 +43,15 @@ test('one document with other variables has its own price, in whatever order the
   expect(prices).toEqual([11, 101, 11, 2]);
 });
 
+test('what an upload runs costs as much as where it is started by itself, but for the analysis, which every upload has', () => {
+  const price = (run: unknown) => cost('mutation ($keys: [String!]!, $run: [OperationName!]) { importImages(urls: [], keys: $keys, options: { run: $run }) { __typename } }', { keys: ['a', 'b', 'c'], run });
+  const plain = price(undefined);
+  expect([price(null), price([]), price(['ANALYZE'])]).toEqual([plain, plain, plain]);
+  expect(price(['ANALYZE', 'REMOVE_BACKGROUND', 'REMOVE_BACKGROUND', 'MODEL_3D'])).toBe(plain + 3 * 2 * jobPrice);
+  expect(price('REMOVE_BACKGROUND')).toBe(plain + 3 * jobPrice);
+  expect(cost('mutation { importImages(urls: [], keys: ["a"], options: { run: MODEL_3D }) { __typename } }')).toBe(cost('mutation { importImages(urls: [], keys: ["a"]) { __typename } }') + jobPrice);
+});
+
 test('of types that are possible the dearest counts, and node(s) count by their ids', () => {
   const inside = '... on Image { jobs(first: 10) { nodes { id } } } ... on Job { id }';
   expect(cost(`{ node(id: "x") { id ${inside} } }`)).toBe(1 + 1 + 10);

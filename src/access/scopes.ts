@@ -1,7 +1,7 @@
 /** Everything a credential can be allowed, with what that is. Fields of the graph name the one they need; there is no other place where this is decided. */
 export const scopes = {
   'images:read': 'See images and other files, what is known of them and their URLs; search.',
-  'images:write': 'Upload, change and delete them; includes images:read.',
+  'images:write': 'Upload (and analyse with it), change and delete them; includes images:read.',
   'jobs:read': 'See and watch jobs.',
   'jobs:write': 'Start, cancel and retry them; includes jobs:read.',
   'keys:read': 'See API keys, without their secrets.',

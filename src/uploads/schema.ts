@@ -4,7 +4,7 @@ import { checkWords } from '../assets/update.ts';
 import { cleanTags } from '../assets/tags.ts';
 import { Image, ImageFormatEnum, VisibilityEnum } from '../assets/schema.ts';
 import { imageFormats, type ImageFormat } from '../compute/sniff.ts';
-import type { Viewer } from '../access/viewer.ts';
+import { mustAllow, type Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Asset } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
@@ -20,8 +20,8 @@ import { planJobs, startPlanned, type Plan } from './run.ts';
 export const UploadOptions = builder.inputType('UploadOptions', {
   description: 'What holds for every file of the request.',
   fields: (t) => ({
-    run: t.field({ type: [OperationName], defaultValue: ['analyze'], description: 'Jobs to start for each image, of operations that take one image and need nothing else. An empty list starts none.' }),
-    jobOptions: t.field({ type: JobOptions, description: 'How to run them. `provider` only where `run` has one operation; no `idempotencyKey`.' }),
+    run: t.field({ type: [OperationName], defaultValue: ['analyze'], description: 'Jobs to start for each image, of operations that take one image and need nothing else. An empty list starts none. Anything but ANALYZE needs `jobs:write`, and costs as much as its own mutation.' }),
+    jobOptions: t.field({ type: JobOptions, description: 'How to run them. `provider` only where `run` has one operation; no `idempotencyKey`. Needs `jobs:write`.' }),
     tags: t.stringList({ description: 'Tags for every image: at most 50 of 60 characters.' }),
     metadata: t.field({ type: 'JSON', description: 'Kept with every image; at most 16 KB.' }),
     keepLocation: t.boolean({ defaultValue: false, description: 'Keep the GPS position that the camera wrote. Without it no one learns where a picture was taken.' }),
@@ -110,9 +110,11 @@ type Options = typeof UploadOptions.$inferInput;
 /** What holds for every file. It is refused whole and before anything is stored: afterwards there would be pictures without the jobs they were sent for. */
 export async function checkRequest(app: App, viewer: Viewer, count: number, options: Options | null | undefined): Promise<{ facts: UploadFacts; plan: Plan }> {
   checkCount(app, count);
+  const run = (options?.run ?? ['analyze']) as string[];
+  if (options?.jobOptions || run.some((name) => name !== 'analyze')) mustAllow(viewer, ['jobs:write']);
   checkWords({ metadata: options?.metadata });
   cleanTags(options?.tags ?? []);
-  const plan = planJobs(app, (options?.run ?? ['analyze']) as string[], options?.jobOptions ?? {});
+  const plan = planJobs(app, run, options?.jobOptions ?? {});
   await mustFitInLine(app.db, { limit: limitsOf(app.config, viewer).jobs, viewer, jobs: count * plan.operations.length });
   return { facts: { tags: options?.tags, metadata: options?.metadata, keepLocation: options?.keepLocation, visibility: options?.visibility }, plan };
 }

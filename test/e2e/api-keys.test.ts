@@ -108,6 +108,20 @@ test('an expired key is refused and says so', async () => {
   expect(await refusal(key.client)).toMatchObject({ status: 401, code: 'UNAUTHENTICATED', message: 'The API key "a program" has expired' });
 });
 
+test('a key that starts no jobs uploads and analyses; what else an upload runs, and how, needs jobs:write', async () => {
+  const { client } = await makeKey(await darkroom.client(), { scopes: ['IMAGES_WRITE'] });
+  const start = (name: string, argument: string, options: string) => refusal(client, `mutation { ${name}(${argument}, options: ${options}) { results { __typename } } }`);
+  for (const [name, argument] of [['completeUploads', 'uploadIds: ["VXBsb2FkOng="]'], ['importImages', 'keys: ["x"]']] as const) {
+    for (const options of ['{ run: [ANALYZE, REMOVE_BACKGROUND] }', '{ run: MODEL_3D }', '{ jobOptions: { webhookUrl: "https://example.com/" } }', '{ run: [], jobOptions: { priority: 9 } }']) {
+      expect(await start(name, argument, options)).toMatchObject({ code: 'FORBIDDEN', message: expect.stringContaining('allows jobs:write') });
+    }
+    expect(await start(name, argument, '{ run: [ANALYZE], tags: ["a"] }')).toMatchObject({ data: { [name]: { results: [{ __typename: 'RefusedFile' }] } } });
+  }
+  const upload = 'mutation ($files: [File!]!, $options: UploadOptions) { uploadImages(files: $files, options: $options) { results { __typename } } }';
+  const { errors } = await client.send(upload, [{ name: 'a.jpg', bytes: Buffer.from('x') }], { options: { run: ['REMOVE_BACKGROUND'] } });
+  expect(errors).toMatchObject([{ extensions: { code: 'FORBIDDEN' } }]);
+});
+
 test('who loses a key, or is suspended, loses what is open as well: sockets with 4403 and the reason, and streams', async () => {
   const owner = await darkroom.client();
   const key = await makeKey(owner, { scopes: ['JOBS_READ'] });

@@ -122,7 +122,7 @@ function costOfField(walk: Walk, parent: GraphQLObjectType, nodes: readonly Fiel
   const isConnection = type.name.endsWith('Connection');
   const asked = howManyAsked(field, node!, walk.variables, isConnection);
   const { once = 0, each = 0 } = prices[`${parent.name}.${name}`] ?? unlisted(walk, parent, name, type.name);
-  const work = once + each * (asked ?? 1);
+  const work = once + (each + jobPrice * jobsOfEach(node!, walk.variables)) * (asked ?? 1);
   if (!isCompositeType(type)) return work;
 
   const selections = nodes.flatMap(({ selectionSet }) => selectionSet ?? []);
@@ -135,6 +135,14 @@ function costOfField(walk: Walk, parent: GraphQLObjectType, nodes: readonly Fiel
 function unlisted({ schema }: Walk, parent: GraphQLObjectType, name: string, type: string): Price {
   if (parent !== schema.getMutationType()) return name === 'totalCount' ? { once: countPrice } : {};
   return type === 'Job' || type === 'StartJobsPayload' ? { each: jobPrice } : { once: mutationPrice };
+}
+
+/** How many jobs an upload starts for each of its files, beside the analysis, which is in its price. */
+function jobsOfEach({ arguments: given = [] }: FieldNode, variables: Variables): number {
+  const node = given.find((argument) => argument.name.value === 'options');
+  const { run } = ((node && valueFromASTUntyped(node.value, variables)) ?? {}) as { run?: unknown };
+  // One value is a list of one to GraphQL.
+  return new Set([run ?? []].flat().filter((name) => name !== 'ANALYZE')).size;
 }
 
 const holdsList = (parent: GraphQLObjectType) => /(Connection|Payload)$/.test(parent.name);

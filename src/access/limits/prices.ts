@@ -15,7 +15,7 @@ export const prices: Record<string, Price> = {
   'Query.duplicateGroups': { once: 20 },
   'Image.similar': { once: 20 },
 
-  // Work that others do later, in jobs.
+  // Work that others do later, in jobs. Of what uploads run, the analysis is in their price; each other operation adds `jobPrice`.
   'Mutation.uploadImages': { each: 20 },
   'Mutation.createUploads': { each: 5 },
   'Mutation.completeUploads': { each: 20 },
@@ -33,7 +33,7 @@ export const prices: Record<string, Price> = {
   'Mutation.updateImage': { once: 5 },
 };
 
-/** Of a mutation that is not listed and starts jobs, for each of them. */
+/** Of a job, where it is not listed what starts it. */
 export const jobPrice = 50;
 
 /** Of any other mutation that is not listed. */
