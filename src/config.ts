@@ -194,6 +194,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   return config;
 }
 
+/** Whether it is, or leads to, what lies in the store for all viewers: nobody imports from there. */
+export const isOurs = (key: string): boolean => /^(originals|processed|uploads)\//.test(key);
+
 /** Combinations that would lose data or let strangers in. */
 function contradictions(config: Config): string[] {
   const problems: string[] = [];
@@ -218,7 +221,7 @@ function contradictions(config: Config): string[] {
   if (config.UPLOAD_MAX_BYTES > 2_000_000_000) problems.push('UPLOAD_MAX_BYTES must not be above 2GB');
   if (config.UPLOAD_LIFETIME > 7 * 24 * 3_600_000) problems.push('UPLOAD_LIFETIME must not be above 168h: signatures of an object store last no longer');
   if (config.IMPORT_PREFIX && !config.S3_ENDPOINT) problems.push('IMPORT_PREFIX needs S3_ENDPOINT: without an object store nobody but Darkroom puts objects anywhere');
-  if (config.IMPORT_PREFIX && /^(originals|processed|uploads)\//.test(config.IMPORT_PREFIX)) problems.push(`IMPORT_PREFIX must not be ${config.IMPORT_PREFIX}: what lies there is Darkroom's own, of all viewers`);
+  if (config.IMPORT_PREFIX && isOurs(config.IMPORT_PREFIX)) problems.push(`IMPORT_PREFIX must not be ${config.IMPORT_PREFIX}: what lies there is Darkroom's own, of all viewers`);
   const azure = { AZURE_VISION_ENDPOINT: config.AZURE_VISION_ENDPOINT, AZURE_VISION_KEY: config.AZURE_VISION_KEY };
   const missing = Object.entries(azure).filter(([, value]) => !value).map(([name]) => name);
   if (config.ANALYZE_PROVIDER === 'azure-vision' && missing.length > 0) problems.push(`ANALYZE_PROVIDER=azure-vision needs ${missing.join(' and ')}`);

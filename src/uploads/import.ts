@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
+import { isOurs } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { openSpool } from '../spool.ts';
 import { createSlots } from '../storage/parts.ts';
@@ -37,6 +38,8 @@ async function fetchKey(app: App, viewer: Viewer, key: string, folder: string) {
   const prefix = app.config.IMPORT_PREFIX?.replace('{viewer}', encodeURIComponent(viewer.id));
   if (!prefix) throw new UserError('FORBIDDEN', 'Expected only URLs: this server imports no keys of its bucket', { hint: 'Whoever runs the server allows it with IMPORT_PREFIX' });
   if (!key.startsWith(prefix) || !isKey(key)) throw new UserError('FORBIDDEN', `Expected a key under ${prefix}, of letters, digits, "_", "-", "." and "/", but received "${key.slice(0, 200)}"`);
+  // A viewer may have the name of a folder.
+  if (isOurs(key)) throw new UserError('FORBIDDEN', `Expected a key outside originals/, processed/ and uploads/, where the files of all viewers lie, but received "${key}"`);
   const info = await app.storage.stat(key);
   if (!info) throw new UserError('NOT_FOUND', `There is no object under ${key}`);
   if (info.byteSize > app.config.UPLOAD_MAX_BYTES) throw tooLarge(app, info.byteSize);

@@ -111,6 +111,17 @@ describe.skipIf(inject('settings').REDIS_URL !== undefined || inject('postgresUr
     await darkroom.app.storage.delete([key]);
   });
 
+  test('where the prefix is the viewer alone, one with the name of a folder of Darkroom reaches nothing in it', async () => {
+    const bytes = await drawSample('red-car.jpg', { width: 190 });
+    const keys = ['originals', 'processed', 'uploads', 'somebody'].map((viewer) => `${viewer}/car.jpg`);
+    for (const key of keys) await darkroom.app.storage.put(key, bytes, { byteSize: bytes.length, contentType: 'image/jpeg' });
+    Object.assign(darkroom.app.config, { IMPORT_PREFIX: '{viewer}/' });
+    const outcomes = await Promise.all(keys.map(async (key) => (await uploadsOf(await darkroom.client(key.split('/')[0])).import({ keys: [key] }))[0]));
+    Object.assign(darkroom.app.config, { IMPORT_PREFIX: 'incoming/{viewer}/' });
+    expect(outcomes.map(({ code, __typename }) => code ?? __typename)).toEqual(['FORBIDDEN', 'FORBIDDEN', 'FORBIDDEN', 'UploadedImage']);
+    await darkroom.app.storage.delete(await listed());
+  });
+
   test('while the store is down an upload hears so, and a job waits for it and completes', async () => {
     const client = await darkroom.client();
     const jobs = jobsOf(client);
