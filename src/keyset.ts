@@ -29,12 +29,22 @@ export function checkPage({ first, last, after, before }: PageArguments): void {
 /** A cursor names the sort value and the id of its row, so it stays good when rows come and go. */
 export const printCursor = (value: string | number, id: string): string => Buffer.from(JSON.stringify([value, id])).toString('base64url');
 
-export function parseCursor<Value extends string | number>(cursor: string, kind: 'string' | 'number'): { value: Value; id: string } {
+/** What a list is sorted by. Where Postgres compares, only what it can compare is let through. */
+const kinds = {
+  time: (value: unknown): value is string => typeof value === 'string' && /^[1-9]\d{3}-/.test(value) && new Date(value).toISOString() === value,
+  integer: (value: unknown): value is number => typeof value === 'number' && (value | 0) === value,
+  number: (value: unknown): value is number => Number.isFinite(value),
+  text: (value: unknown): value is string => typeof value === 'string',
+};
+export type CursorKind = keyof typeof kinds;
+type ValueOf<Kind extends CursorKind> = (typeof kinds)[Kind] extends (value: unknown) => value is infer Value ? Value : never;
+
+export function parseCursor<Kind extends CursorKind>(cursor: string, kind: Kind): { value: ValueOf<Kind>; id: string } {
   try {
     const [value, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
-    if (typeof value === kind && typeof id === 'string' && /^[0-9a-f-]{36}$/.test(id)) return { value: value as Value, id };
+    if (kinds[kind](value) && typeof id === 'string' && /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(id)) return { value: value as ValueOf<Kind>, id };
   } catch {
-    // Not JSON: not ours.
+    // Neither JSON nor a time: not ours.
   }
   throw new UserError('INVALID_INPUT', 'Expected a cursor of the same list but received something else', { hint: 'Send `pageInfo.endCursor` of the page before, with the same filter and order' });
 }
@@ -54,7 +64,7 @@ export function newestFirst<Row extends { id: string; createdAt: Date }>(args: P
 function behindCursor({ after, before }: { after?: string | undefined; before?: string | undefined }) {
   const cursor = after ?? before;
   if (!cursor) return {};
-  const { value, id } = parseCursor<string>(cursor, 'string');
+  const { value, id } = parseCursor(cursor, 'time');
   const at = new Date(value);
   return after
     ? { createdAt: { lte: at }, OR: [{ createdAt: { lt: at } }, { id: { lt: id } }] }

@@ -55,7 +55,7 @@ export function findUploads({ db }: App, ownerId: string, { after, before, inver
 export const uploadCursor = ({ createdAt, id }: Asset): string => printCursor(createdAt.toISOString(), id);
 
 function beyondCursor(cursor: string, side: 'lt' | 'gt') {
-  const { value, id } = parseCursor<string>(cursor, 'string');
+  const { value, id } = parseCursor(cursor, 'time');
   const at = new Date(value);
   return { OR: [{ createdAt: { [side]: at } }, { createdAt: at, id: { [side]: id } }] };
 }

@@ -47,8 +47,9 @@ async function group(db: App['db'], pairs: { assetId: string; otherId: string }[
 /** One page of groups; a cursor names the oldest image of a group. */
 export function pageOfGroups(groups: DuplicateGroup[], { first, after }: { first: number; after?: string | null }) {
   const cursorOf = ({ imageIds }: DuplicateGroup) => printCursor('group', imageIds[0]!);
-  const from = after ? groups.findIndex((candidate) => candidate.imageIds.includes(parseCursor<string>(after, 'string').id)) + 1 : 0;
-  if (after && from === 0) throw new UserError('INVALID_INPUT', 'The group of this cursor is gone', { hint: 'Start again from the first page' });
+  const oldest = after ? parseCursor(after, 'text').id : null;
+  const from = oldest ? groups.findIndex((candidate) => candidate.imageIds.includes(oldest)) + 1 : 0;
+  if (oldest && from === 0) throw new UserError('INVALID_INPUT', 'The group of this cursor is gone', { hint: 'Start again from the first page' });
   const page = groups.slice(from, from + first);
   return { page, cursorOf, hasNextPage: from + first < groups.length };
 }

@@ -1,7 +1,7 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { Prisma } from '../database/generated/client.ts';
-import { parseCursor, printCursor } from '../keyset.ts';
+import { parseCursor, printCursor, type CursorKind } from '../keyset.ts';
 import { colorScores, colorWish, imageConditions, type ImageFilter } from './filter.ts';
 import { wordsQuery, wordsScore } from './words.ts';
 
@@ -14,10 +14,10 @@ export interface ImageSearch {
 /** What a list can be sorted by: plain columns, each with an index behind the owner. */
 const orders = {
   RELEVANCE: null,
-  NEWEST: { by: Prisma.sql`asset.created_at`, cast: Prisma.sql`::timestamptz`, direction: 'desc' },
-  OLDEST: { by: Prisma.sql`asset.created_at`, cast: Prisma.sql`::timestamptz`, direction: 'asc' },
-  LARGEST: { by: Prisma.sql`asset.byte_size`, cast: Prisma.sql`::int`, direction: 'desc' },
-  SMALLEST: { by: Prisma.sql`asset.byte_size`, cast: Prisma.sql`::int`, direction: 'asc' },
+  NEWEST: { by: Prisma.sql`asset.created_at`, cast: Prisma.sql`::timestamptz`, cursor: 'time', direction: 'desc' },
+  OLDEST: { by: Prisma.sql`asset.created_at`, cast: Prisma.sql`::timestamptz`, cursor: 'time', direction: 'asc' },
+  LARGEST: { by: Prisma.sql`asset.byte_size`, cast: Prisma.sql`::int`, cursor: 'integer', direction: 'desc' },
+  SMALLEST: { by: Prisma.sql`asset.byte_size`, cast: Prisma.sql`::int`, cursor: 'integer', direction: 'asc' },
 } as const;
 export type ImageOrder = keyof typeof orders;
 
@@ -36,7 +36,7 @@ function plan(viewer: Viewer, { query, filter, order }: ImageSearch) {
   const colorScore = Prisma.sql`coalesce(color.score, 0)`;
   const score = words && color ? Prisma.sql`sqrt(${wordsScore(words)} * ${colorScore})` : words ? wordsScore(words) : color ? colorScore : Prisma.sql`null::float8`;
   const wished = orders[order ?? 'RELEVANCE'];
-  const sort = wished ?? (words || color ? { by: score, cast: Prisma.sql`::float8`, direction: 'desc' as const } : orders.NEWEST);
+  const sort = wished ?? (words || color ? { by: score, cast: Prisma.sql`::float8`, cursor: 'number', direction: 'desc' } as const : orders.NEWEST);
   const source = Prisma.sql`asset
     ${words ? Prisma.sql`join search_document document on document.asset_id = asset.id` : Prisma.empty}
     ${color ? Prisma.sql`left join (${colorScores(viewer.id, color)}) color on color.asset_id = asset.id` : Prisma.empty}`;
@@ -66,9 +66,8 @@ export async function findImages(
     order by position ${direction}, id ${direction} limit ${page.limit}`);
 }
 
-function behindCursor(cursor: string, { by, cast }: { by: Prisma.Sql; cast: Prisma.Sql }, ascending: boolean): Prisma.Sql {
-  const isTime = by === orders.NEWEST.by || by === orders.OLDEST.by;
-  const { value, id } = parseCursor<string | number>(cursor, isTime ? 'string' : 'number');
+function behindCursor(cursor: string, { cast, cursor: kind }: { cast: Prisma.Sql; cursor: CursorKind }, ascending: boolean): Prisma.Sql {
+  const { value, id } = parseCursor(cursor, kind);
   return Prisma.sql`where (position, id) ${Prisma.raw(ascending ? '>' : '<')} (${value}${cast}, ${id}::uuid)`;
 }
 

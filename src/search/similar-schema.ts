@@ -48,7 +48,7 @@ interface SimilarArguments {
 async function similarPage(likeness: Likeness, args: SimilarArguments, context: Context, info: GraphQLResolveInfo) {
   checkPage(args);
   const first = args.first ?? defaultPageSize;
-  const cursor = args.after ? parseCursor<number>(args.after, 'number') : undefined;
+  const cursor = args.after ? parseCursor(args.after, 'number') : undefined;
   const found = await findSimilar(context.app, context.viewer, likeness, {
     limit: first + 1,
     minScore: args.minScore,

@@ -213,6 +213,25 @@ test('a value that comes again and again in a filter counts once', async () => {
   expect(jobs.totalCount).toBeGreaterThan(0);
 });
 
+test('a cursor that no page gave is refused, whatever it is made of', async () => {
+  const id = '0'.repeat(8) + '-0000-0000-0000-' + '0'.repeat(12);
+  const moment = new Date().toISOString();
+  const cursor = (...parts: unknown[]) => Buffer.from(JSON.stringify(parts)).toString('base64url');
+  const code = async (list: string, after: string) => (await client.ask(`query ($after: String) { ${list} { edges { cursor } } }`, { after })).errors?.[0]?.extensions.code;
+  const times = ['nodate', '2020', '+275760-09-13T00:00:00.000Z', '0000-01-01T00:00:00.000Z', 7, null].map((value) => cursor(value, id));
+  const wrong: Record<string, string[]> = {
+    'images(after: $after)': times,
+    'jobs(after: $after)': times,
+    'searchImages(orderBy: OLDEST, after: $after)': times,
+    'searchImages(orderBy: LARGEST, after: $after)': [1.5, 2 ** 31, '7'].map((value) => cursor(value, id)),
+    'searchImages(query: "car", after: $after)': [Buffer.from(`[1e999,"${id}"]`).toString('base64url'), cursor('7', id)],
+    'duplicateGroups(after: $after)': [cursor(7, id)],
+  };
+  for (const [list, cursors] of Object.entries(wrong)) {
+    for (const after of [...cursors, cursor(moment, '-'.repeat(36)), cursor(7, '0'.repeat(36)), 'nonsense']) expect([list, after, await code(list, after)]).toEqual([list, after, 'INVALID_INPUT']);
+  }
+});
+
 test.each([{ filter: { anyTags: ['a\0b'] } }, { filter: { tags: ['\0'], orientation: ['LANDSCAPE'] } }])('text that no database can hold is said to be refused: %j', async (variables) => {
   const { errors } = await client.ask('query ($filter: ImageFilter) { images(filter: $filter) { nodes { id } } }', variables);
   expect(errors).toMatchObject([{ message: 'Expected text without NUL characters', extensions: { code: 'INVALID_INPUT' } }]);
