@@ -17,6 +17,7 @@ import { schema } from './graphql/schema.ts';
 import { startServer, type Health, type Route, type RunningServer } from './graphql/server.ts';
 import { startReconciler } from './jobs/reconcile.ts';
 import { settleRestoredEvents } from './jobs/restored.ts';
+import { endLeases } from './jobs/transitions.ts';
 import { startWorker } from './jobs/work.ts';
 import { startDeliveries } from './webhooks/deliver.ts';
 import type { Log } from './log.ts';
@@ -44,6 +45,8 @@ export async function startDarkroom(config: Config, log: Log, parts: OwnParts = 
   const app = await openApp(config, log, publicUrl, parts);
   const restored = await settleRestoredEvents(app.sql);
   if (restored > 0) log.info({ events: restored }, 'The database was restored from a dump: its events are settled, and cursors of before are refused');
+  // PGlite belongs to this process alone, which runs nothing yet: the reconciler need not wait for the leases of one that was killed.
+  if (app.database.kind === 'pglite') await endLeases(app.sql);
   const reconciler = startReconciler(app);
   const worker = config.ROLE === 'api' ? null : startWorker(app);
   const sweeper = startSweeper(app);

@@ -39,7 +39,8 @@ describe('a process of its own', () => {
     const port = await freePort();
     settings = {
       ...inject('settings'), ...(await newDatabase()), DATA_DIR: dataDir, PORT: String(port), REDIS_PREFIX: `test-${randomUUID()}`,
-      JOB_LEASE: '3s', JOB_RETRY_DELAY: '50ms', JOB_MAX_FAILURES: '10', SHUTDOWN_TIMEOUT: '500ms',
+      // A lease in the embedded database ends with its process, however long it is.
+      JOB_LEASE: inject('postgresUrl') ? '3s' : '1h', JOB_RETRY_DELAY: '50ms', JOB_MAX_FAILURES: '10', SHUTDOWN_TIMEOUT: '500ms',
     };
     client = createTestClient(`http://127.0.0.1:${port}`, 'none is needed', 'local');
     running = await startProcess(main, settings);
