@@ -52,7 +52,7 @@ builder.subscriptionFields((t) => ({
     description:
       'Every single event, in order, none missing and none twice: first those after the cursor `after`, then live. Without `after`: the whole history of `jobIds`, or without these what happens from now on. With `jobIds` it ends when all of them have ended.',
     args: {
-      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event you have seen.' }),
+      after: t.arg({ type: 'Cursor', description: 'The cursor of the last event you have seen. One that is ahead of the database, because that was replaced since, is refused with INVALID_INPUT.' }),
       jobIds: t.arg.globalIDList({ for: Job, description: 'Only these jobs, 1 to 100.' }),
     },
     subscribe: (_root, { after, jobIds }, { app, viewer }) => {

@@ -78,7 +78,7 @@ export function watchEvents(app: App, viewer: Viewer, after: string | null, jobI
 
 async function* eventStream(app: App, viewer: Viewer, after: string | null, jobIds: string[] | null, signal: AbortSignal): AsyncGenerator<JobEventRow, void, void> {
   if (jobIds) await mustOwn(app, viewer, jobIds);
-  let cursor = after === null ? (jobIds ? beginning : null) : parseCursor(after);
+  let cursor = after === null ? (jobIds ? beginning : null) : await cursorOf(app, after);
   let open: Set<string> | null = null;
   let askAgainAt = 0;
   for await (const _ of wakeups(app.events, [viewerTopic(viewer.id)], { pollMs, signal })) {
@@ -113,6 +113,14 @@ function parseCursor(text: string): Cursor {
   const [, xid, id] = /^(\d{1,19})\.(\d{1,18})$/.exec(Buffer.from(text, 'base64url').toString('latin1')) ?? [];
   if (!xid || !id) throw new UserError('INVALID_INPUT', 'Expected `after` to be the cursor of a job event', { hint: 'Send the `cursor` of the last event that you have seen' });
   return { xid, id };
+}
+
+/** A cursor is of an event that was told, so its transaction has ended: what is ahead of this database comes from another one. */
+async function cursorOf({ sql }: App, after: string): Promise<Cursor> {
+  const cursor = parseCursor(after);
+  const [row] = await sql.$queryRaw<{ isPast: boolean }[]>`select ${cursor.xid}::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) as "isPast"`;
+  if (row!.isPast) return cursor;
+  throw new UserError('INVALID_INPUT', 'Expected `after` to be a cursor of this database but received one that is ahead of it', { hint: 'The database was replaced since: subscribe without `after`, and read the jobs anew' });
 }
 
 /** Where a page of events ends, which is never empty. */

@@ -265,6 +265,18 @@ test('a cursor that is none is refused in a sentence', async () => {
   await expect(client.subscribe(watchAll, { ids: [] }).next()).rejects.toMatchObject({ extensions: { code: 'INVALID_INPUT' } });
 });
 
+test('a cursor of another database, whose transactions are ahead, is refused and not waited for', async () => {
+  const client = await darkroom.client();
+  const { id } = await createJob(darkroom.app.db, { ownerId: client.viewer, status: 'CANCELLED', finishedAt: new Date() });
+  const ids = [Buffer.from(`Job:${id}`).toString('base64')];
+  const after = Buffer.from('9000000000000000000.1').toString('base64url');
+  for (const variables of [{ after }, { after, ids }]) {
+    await expect(client.subscribe(watchAll, variables).next()).rejects.toMatchObject({ extensions: { code: 'INVALID_INPUT', hint: expect.stringContaining('without `after`') } });
+  }
+  const [event] = await jobsOf(client).events(ids[0]!);
+  expect((await client.subscribe(watchAll, { after: event.cursor, ids }).next()).done).toBe(true);
+});
+
 // PGlite runs one transaction at a time, so nothing can be overtaken there.
 describe.skipIf(!inject('postgresUrl'))('transactions that overtake each other', () => {
   test('an event whose transaction began earlier and ended later is not skipped', async () => {
