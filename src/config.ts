@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
@@ -33,6 +34,7 @@ const places = z
   .string()
   .transform((text) => text.split(',').map((place) => place.trim()).filter(Boolean))
   .refine((list) => list.every((place) => isOrigin(`http://${place}`)), 'Expected hosts such as files.example or 10.0.0.7:9000, separated by commas');
+const readableFile = z.string().refine(canRead, { error: ({ input }) => `Expected a file that can be read but received "${String(input)}"` });
 const secret = z.string().regex(/^[\x21-\x7e]+$/, 'Expected visible ASCII characters');
 
 /** Text such as "generate=10m, model-3d=8m" to milliseconds by name. */
@@ -130,7 +132,7 @@ export const settings = {
   MODEL_3D_PROVIDER: z.enum(['auto', 'local', 'fal']).prefault('auto').describe('Who makes 3D models when the client does not say. "auto": fal when it is set up, and local, which makes rounded silhouettes and reliefs, when it is not.'),
   FAL_3D_MODEL: z.string().regex(/^[\w.-]+(\/[\w.-]+)+$/, 'Expected the name of an endpoint such as fal-ai/triposr').prefault('fal-ai/triposr').describe('The model that makes 3D models at fal: one that takes image_url and answers with a GLB.'),
 
-  U2NET_MODEL_PATH: z.string().optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
+  U2NET_MODEL_PATH: readableFile.optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
 
   JOB_CONCURRENCY: count.prefault(cores).describe('Jobs that one worker process works on at a time. While the result of one is written down, the next one may begin.'),
   JOB_TIMEOUT: duration.prefault('4m').describe('After this long a job is asked to stop.'),
@@ -158,6 +160,15 @@ export const settings = {
 };
 
 const isLoopback = (host: string) => ['127.0.0.1', '::1', 'localhost'].includes(host);
+
+function canRead(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
 
 function isOrigin(text: string): boolean {
   if (!URL.canParse(text)) return false;

@@ -91,6 +91,11 @@ test('an allowed host is a host and perhaps a port', () => {
   for (const wrong of ['http://files.internal', 'a/b', '*:*', 'me@files.internal']) expect(problem({ OUTWARD_ALLOWED_HOSTS: wrong }), wrong).toMatch(/OUTWARD_ALLOWED_HOSTS: Expected hosts/);
 });
 
+test('a model that is named and is no file that can be read refuses to start', () => {
+  expect(readConfig({ U2NET_MODEL_PATH: 'package.json' }).U2NET_MODEL_PATH).toBe('package.json');
+  for (const path of ['/nowhere/u2net.onnx', 'src']) expect(problem({ U2NET_MODEL_PATH: path })).toContain(`U2NET_MODEL_PATH: Expected a file that can be read but received "${path}"`);
+});
+
 test('time-outs of single operations are pairs, of operations that there are', async () => {
   const config = readConfig({ JOB_TIMEOUTS: 'analyze=90s, remove-background = 10m' });
   expect(config.JOB_TIMEOUTS).toEqual({ analyze: 90_000, 'remove-background': 600_000 });

@@ -65,9 +65,11 @@ describe.skipIf(!existsSync(runtime))('a model of the U²-Net family', () => {
     expect(blue.model?.sha256).not.toBe(red.model?.sha256);
   });
 
-  test('is shown with its checksum, and runs unasked; one that is named but missing is said to be, and nothing weaker takes its place', async () => {
+  test('is shown with its checksum, and runs unasked; one that is gone since the start is said to be, and nothing weaker takes its place', async () => {
     const path = join(folder, 'shown.onnx');
+    await writeFile(path, '');
     const config = readConfig({ U2NET_MODEL_PATH: path });
+    await rm(path);
     expect(() => chooseProvider(removeBackground, null, config)).toThrow(/no such file/);
     for (const bytes of [redModel(64), redModel(32)]) {
       await writeFile(path, bytes);
