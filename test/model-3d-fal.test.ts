@@ -73,6 +73,15 @@ test('one refused picture leaves the other its model', async () => {
   expect(result.pictures.find((picture) => 'failure' in picture)).toMatchObject({ failure: { code: 'PROVIDER_REFUSED', retryable: false } });
 });
 
+test('when every picture fails each reason is told once, with its pictures, and a try that may help is made', async () => {
+  server.next('submit', { status: 422, body: { detail: [{ loc: ['body', 'image_url'], msg: 'Could not decode the image', type: 'value_error' }] } });
+  server.next('submit', { status: 503, body: { detail: 'Overloaded' } });
+  const { message, ...failure } = await failureOf(runBy(2).ended, server.key);
+  expect(failure).toMatchObject({ code: 'PROVIDER_ERROR', retryable: true });
+  expect(message).toMatch(/^None of the 2 pictures became a model\. By their places in imageIds: 0: .+; 1: /);
+  expect(message).toMatch(/Could not decode the image/);
+});
+
 test.each<[string, 'result' | 'file', Turn, object]>([
   ['an answer without a model', 'result', { status: 200, body: { images: [] } }, { retryable: false, hint: expect.stringContaining('FAL_3D_MODEL') as string }],
   ['a page instead of a model', 'file', { status: 200, body: '<html>Sign in</html>' }, { retryable: false, message: expect.stringContaining('binary glTF') as string }],

@@ -17,7 +17,7 @@ afterAll(() => darkroom.stop());
 
 const start = 'mutation ($ids: [ID!]!, $input: Model3DInput, $options: JobOptions) { createModel3d(imageIds: $ids, input: $input, options: $options) { id status cacheHit } }';
 const model = 'id filename contentType shape faceCount vertexCount url(download: true) { url } thumbnail { id filename width height hasUrl: url { url } } image { id } producedBy { id }';
-const read = `query ($id: ID!) { job(id: $id) { status cacheHit progress attempts { outcome } outputs { id filename } failure { code }
+const read = `query ($id: ID!) { job(id: $id) { status cacheHit progress attempts { outcome } outputs { id filename } failure { code message retryable }
   result { ... on Model3DResult { models { __typename ... on CreatedModel3D { index model { ${model} } } ... on FailedModel3D { index code message hint retryable image { id } } } } } } }`;
 
 const patienceMs = 40_000;
@@ -67,7 +67,12 @@ test('a picture that fails does not spoil the others, and says why; when all fai
     { __typename: 'FailedModel3D', index: 0, code: 'NO_SUBJECT', retryable: false, image: { id: ids[0] } },
     { __typename: 'CreatedModel3D', index: 1, model: { filename: 'mug-200-3d.glb' } },
   ]);
-  expect(await create([ids[0]!], { shape: 'INFLATED' })).toMatchObject({ status: 'FAILED', failure: { code: 'NO_SUBJECT' }, outputs: [] });
+  expect(await create([ids[0]!], { shape: 'INFLATED' })).toMatchObject({ status: 'FAILED', failure: { code: 'NO_SUBJECT', message: expect.not.stringContaining('pictures') }, outputs: [] });
+  const others = await store(await plain('#a05a2c'), await plain('#2ca05a'));
+  expect(await create([ids[0]!, ...others], { shape: 'INFLATED' })).toMatchObject({
+    status: 'FAILED',
+    failure: { code: 'NO_SUBJECT', retryable: false, message: expect.stringMatching(/^None of the 3 pictures became a model\. By their places in imageIds: 0, 1, 2: \S/) },
+  });
 });
 
 test('models that are there stay when the job is cancelled', async () => {

@@ -70,7 +70,7 @@ export async function makeModels(run: Run<Parameters>, atOnce: number, make: (pi
   // All of them have ended when this attempt ends: none writes into a folder that is gone.
   const lines = await Promise.allSettled(Array.from({ length: Math.min(atOnce, inputs.length) }, line));
   for (const ended of lines) if (ended.status === 'rejected') throw ended.reason;
-  if (errors.length === inputs.length) throw errors[0];
+  if (errors.length === inputs.length) throw noneOf(pictures, errors);
   return { result: { outputs: [], pictures }, ...(peakMemoryBytes > 0 && { peakMemoryBytes }) };
 }
 
@@ -92,6 +92,22 @@ function faultOf(error: unknown): PictureFailure | null {
   // An image that was accepted and cannot be decoded now was damaged, or the limits are tighter than they were.
   if (error instanceof UserError) return { code: 'CORRUPT', message: error.message, hint: error.hint ?? null, retryable: false };
   return null;
+}
+
+/** What is told of reasons: so many, each at most so long. */
+const [mostReasons, reasonLength] = [5, 300];
+
+/** One failure for all pictures: each reason once, with the places of its pictures. It is worth another try when one of them is. */
+function noneOf(pictures: Result['pictures'], errors: unknown[]): unknown {
+  if (errors.length === 1) return errors[0];
+  const failures = pictures.flatMap((picture) => ('failure' in picture ? picture.failure : []));
+  const places = new Map<string, number[]>();
+  for (const [index, { message }] of failures.entries()) places.set(message, [...(places.get(message) ?? []), index]);
+  const reasons = [...places].slice(0, mostReasons).map(([message, at]) => `${at.join(', ')}: ${message.slice(0, reasonLength)}`);
+  if (places.size > mostReasons) reasons.push(`and ${places.size - mostReasons} other reasons`);
+  const pauses = errors.flatMap((error) => (error instanceof ProviderError && error.retryAfterMs !== undefined ? error.retryAfterMs : []));
+  const { code, hint, retryable } = failures.find((failure) => failure.retryable) ?? failures[0]!;
+  return new ProviderError(code, `None of the ${failures.length} pictures became a model. By their places in imageIds: ${reasons.join('; ')}`, { retryable, hint: hint ?? undefined, retryAfterMs: pauses.length > 0 ? Math.max(...pauses) : undefined, cause: errors[0] });
 }
 
 /** Where a compute task finds a picture, and puts its files. */
