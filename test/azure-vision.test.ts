@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { readConfig } from '../src/config.ts';
-import { defaultProvider, getOperation } from '../src/operations/index.ts';
+import { chooseProvider, defaultProvider, getOperation } from '../src/operations/index.ts';
 import { factsOf, wordsSchema } from '../src/operations/analyze/facts.ts';
 import { azureVision } from '../src/operations/analyze/providers/azure-vision.ts';
 import { azure, describeBy, failureOf, fileOf, plain, useAzure, workshop } from './fixtures/azure-run.ts';
@@ -23,6 +23,14 @@ describe('settings', () => {
     'with %o the default is %s',
     (environment, name) => expect(defaultProvider(getOperation('analyze'), readConfig(environment))?.name).toBe(name),
   );
+});
+
+test('"auto" in a request is for every operation what it is in the settings: the first provider that can run', () => {
+  const chosen = (name: string, settings: Record<string, string> = {}) => chooseProvider(getOperation(name), 'auto', readConfig(settings)).name;
+  expect(['analyze', 'remove-background', 'generate', 'model-3d'].map((name) => chosen(name))).toEqual(['local', 'local', 'local', 'local']);
+  expect(chosen('analyze', { ...azure.settings, ANALYZE_PROVIDER: 'local' })).toBe('auto');
+  expect(chosen('generate', { OPENAI_API_KEY: 'key', GENERATE_PROVIDER: 'local' })).toBe('openai');
+  expect(() => chosen('clone-voice')).toThrow('No provider of clone-voice can run on this server');
 });
 
 describe('the documented answers become our words', () => {

@@ -3,7 +3,7 @@ import { builder } from '../graphql/builder.ts';
 export const JobOptions = builder.inputType('JobOptions', {
   description: 'How to run a job. All of it can be left out.',
   fields: (t) => ({
-    provider: t.string({ description: 'Who shall do it; see `operations`. Without it the server\'s default.' }),
+    provider: t.string({ description: 'Who shall do it: the name of a provider that `operations` calls available, or "auto", which is the first of them. Without it the server\'s default.' }),
     idempotencyKey: t.string({ description: 'The same key gives the same job, however often it is sent. 1 to 200 visible ASCII characters.' }),
     priority: t.int({ description: 'Higher goes first among the viewer\'s own jobs; -100 to 100, 0 without it.' }),
     deadlineSeconds: t.int({ description: 'The job fails with DEADLINE_EXCEEDED when it has not ended by then.' }),

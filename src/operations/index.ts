@@ -38,15 +38,17 @@ export const versionOf = ({ version, model }: Provider<unknown, unknown>, config
 export function defaultProvider(operation: Operation, config: Config): Provider<unknown, unknown> | null {
   const named = operation.preferred?.(config);
   if (named) return operation.providers.find((provider) => provider.name === named) ?? null;
-  return operation.providers.find((provider) => provider.unavailable(config) === null) ?? null;
+  return firstAvailable(operation, config);
 }
 
-/** The provider that was asked for, or the default. Throws PROVIDER_UNAVAILABLE with the reason. */
+const firstAvailable = ({ providers }: Operation, config: Config) => providers.find((provider) => provider.unavailable(config) === null) ?? null;
+
+/** The provider that was asked for, or the default; "auto" is what it is in the settings. Throws PROVIDER_UNAVAILABLE with the reason. */
 export function chooseProvider(operation: Operation, wished: string | null | undefined, config: Config): Provider<unknown, unknown> {
-  const provider = wished ? operation.providers.find((known) => known.name === wished) : defaultProvider(operation, config);
+  const provider = wished === 'auto' ? firstAvailable(operation, config) : wished ? operation.providers.find((known) => known.name === wished) : defaultProvider(operation, config);
   const names = operation.providers.map((known) => known.name).join(', ');
   if (!provider) {
-    throw new UserError('PROVIDER_UNAVAILABLE', wished ? `Expected a provider of ${operation.name} (${names}) but received "${wished}"` : `No provider of ${operation.name} can run on this server`, {
+    throw new UserError('PROVIDER_UNAVAILABLE', wished && wished !== 'auto' ? `Expected a provider of ${operation.name} (${names}) but received "${wished}"` : `No provider of ${operation.name} can run on this server`, {
       hint: 'The query `operations` tells what this server can do, and why not',
     });
   }

@@ -15,7 +15,7 @@ export const OperationName = builder.enumType('OperationName', {
 const OperationProvider = builder.objectRef<{ name: string; version: string; reason: string | null; isDefault: boolean; modelChecksum: () => Promise<string | null> }>('OperationProvider').implement({
   description: 'Somebody who can do an operation.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'What to send as `options.provider`.' }),
+    name: t.exposeString('name', { description: 'What to send as `options.provider`. There "auto" is known for every operation: the first provider that is available.' }),
     version: t.exposeString('version'),
     available: t.boolean({ description: 'Whether it can run on this server.', resolve: (provider) => provider.reason === null }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it cannot run, and what helps.' }),
