@@ -9,6 +9,6 @@ export const JobOptions = builder.inputType('JobOptions', {
     deadlineSeconds: t.int({ description: 'The job fails with DEADLINE_EXCEEDED when it has not ended by then.' }),
     waitMs: t.int({ defaultValue: 0, description: 'Answer when the work has ended, but after this long at the latest: 0 to 30000 ms. Look at `status`: the job may still be under way.' }),
     webhookUrl: t.string({ description: 'A URL that is told of the end of this job, as a webhook of the viewer: see `webhooks` for its signing secret. One is made where there is none for the URL.' }),
-    useCache: t.boolean({ defaultValue: true, description: 'Answer at once where the same work was completed before, by default in the last 24 hours (JOB_CACHE_TTL): the same bytes, operation, parameters, provider and version.' }),
+    useCache: t.boolean({ defaultValue: true, description: 'Answer at once where the same work was completed before, by default in the last 24 hours (JOB_CACHE_TTL): the same bytes, operation, parameters, provider and version. Work that still waits or runs answers for no other; requests with one `idempotencyKey` are one job.' }),
   }),
 });

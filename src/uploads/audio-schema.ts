@@ -17,7 +17,7 @@ const UploadedAudio = builder.objectRef<Stored>('UploadedAudio').implement({
   fields: (t) => ({
     index: t.exposeInt('index', { description: index }),
     filename: t.exposeString('filename'),
-    alreadyStored: t.exposeBoolean('alreadyStored', { description: 'The viewer had uploaded these very bytes before; this is that recording.' }),
+    alreadyStored: t.exposeBoolean('alreadyStored', { description: 'The viewer had uploaded these very bytes before; this is that recording, as it was: tags and metadata of this request are not taken over.' }),
     audioClip: t.prismaField({ type: AudioClip, resolve: (query, { asset }, _args, { app, viewer }) => app.db.asset.findFirstOrThrow({ ...query, where: { id: asset.id, ownerId: viewer.id } }) }),
   }),
 });
@@ -40,8 +40,8 @@ builder.mutationField('uploadAudio', (t) =>
     description: 'Stores recordings, as a multipart request. One bad file does not spoil the others. See `uploadLimits`.',
     args: {
       files: t.arg({ type: ['File'], required: true }),
-      tags: t.arg.stringList({ description: 'Tags for every recording: at most 50 of 60 characters.' }),
-      metadata: t.arg({ type: 'JSON', description: 'Kept with every recording; at most 16 KB.' }),
+      tags: t.arg.stringList({ description: 'Tags for every recording: at most 50 of 60 characters. One that was stored before keeps its own.' }),
+      metadata: t.arg({ type: 'JSON', description: 'Kept with every recording; at most 16 KB. One that was stored before keeps its own.' }),
     },
     resolve: async (_root, { files, tags, metadata }, { app, viewer }) => {
       checkCount(app, files.length);

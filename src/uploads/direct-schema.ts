@@ -44,7 +44,7 @@ const OpenUpload = builder.objectRef<Open>('OpenUpload').implement({
 
 type Known = { index: number; filename: string; image: Asset };
 const KnownFile = builder.objectRef<Known>('KnownFile').implement({
-  description: 'The viewer has uploaded these very bytes before: nothing to send.',
+  description: 'The viewer has uploaded these very bytes before: nothing to send. The image stays as it is, with its tags and metadata: `updateImage` changes them.',
   fields: (t) => ({
     index: t.exposeInt('index', { description: index }),
     filename: t.exposeString('filename'),

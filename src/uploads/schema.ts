@@ -22,10 +22,10 @@ export const UploadOptions = builder.inputType('UploadOptions', {
   fields: (t) => ({
     run: t.field({ type: [OperationName], defaultValue: ['analyze'], description: 'Jobs to start for each image, of operations that take one image and need nothing else. An empty list starts none. Anything but ANALYZE needs `jobs:write`, and costs as much as its own mutation.' }),
     jobOptions: t.field({ type: JobOptions, description: 'How to run them. `provider` only where `run` has one operation; no `idempotencyKey`. Needs `jobs:write`.' }),
-    tags: t.stringList({ description: 'Tags for every image: at most 50 of 60 characters.' }),
-    metadata: t.field({ type: 'JSON', description: 'Kept with every image; at most 16 KB.' }),
-    keepLocation: t.boolean({ defaultValue: false, description: 'Keep the GPS position that the camera wrote. Without it no one learns where a picture was taken.' }),
-    visibility: t.field({ type: VisibilityEnum, defaultValue: 'PRIVATE', description: 'What was stored before stays as it is.' }),
+    tags: t.stringList({ description: 'Tags for every image: at most 50 of 60 characters. One that was stored before keeps its own; `updateImage` changes them.' }),
+    metadata: t.field({ type: 'JSON', description: 'Kept with every image; at most 16 KB. One that was stored before keeps its own; `updateImage` changes it.' }),
+    keepLocation: t.boolean({ defaultValue: false, description: 'Keep the GPS position that the camera wrote. Without it no one learns where a picture was taken. An image that was stored before stays as it is.' }),
+    visibility: t.field({ type: VisibilityEnum, defaultValue: 'PRIVATE', description: 'An image that was stored before keeps its own; `setVisibility` changes it.' }),
   }),
 });
 
@@ -44,7 +44,7 @@ const UploadedImage = builder.objectRef<Stored>('UploadedImage').implement({
   fields: (t) => ({
     index: t.exposeInt('index', { description: index }),
     filename: t.exposeString('filename'),
-    alreadyStored: t.exposeBoolean('alreadyStored', { description: 'The viewer had uploaded these very bytes before; this is that image.' }),
+    alreadyStored: t.exposeBoolean('alreadyStored', { description: 'The viewer had uploaded these very bytes before; this is that image, as it was: tags, metadata and visibility of this request are not taken over. `updateImage` and `setVisibility` change them.' }),
     image: t.prismaField({ type: Image, resolve: (query, { image }, _args, { app, viewer }) => app.db.asset.findFirstOrThrow({ ...query, where: { id: image.id, ownerId: viewer.id } }) }),
     jobs: t.prismaField({
       type: [Job],
