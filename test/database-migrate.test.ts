@@ -1,11 +1,11 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SqlDriverAdapter, SqlQuery } from '@prisma/driver-adapter-utils';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { applyMigrations, migrationStatus } from '../src/database/migrate.ts';
-import type { SchemaSource } from '../src/database/migrations.ts';
+import { ourSchema, type SchemaSource } from '../src/database/migrations.ts';
 import { shadowDatabase } from '../src/database/pglite.ts';
 
 let source: SchemaSource;
@@ -92,6 +92,26 @@ test('a database that a newer program has migrated is refused', async () => {
   await applyMigrations(adapter, source);
   await rm(join(source.migrationsFolder, '20260102000000_newer'), { recursive: true });
   await expect(applyMigrations(adapter, source)).rejects.toThrow(/a newer one has applied 20260102000000_newer/);
+});
+
+test('of jobs that were there before is known with how many inputs they must have been started, ended ones too', async () => {
+  const name = '20261126102000_input_count';
+  await rm(source.migrationsFolder, { recursive: true });
+  await cp(ourSchema.migrationsFolder, source.migrationsFolder, { recursive: true });
+  await rm(join(source.migrationsFolder, name), { recursive: true });
+  await applyMigrations(adapter, source);
+  await adapter.executeScript(`
+    insert into asset (id, owner_id, kind, filename, content_type, byte_size, sha256, storage_key)
+      select gen_random_uuid(), 'anna', 'AUDIO', 'a', 'audio/wav', 1, repeat(n::text, 64), 'originals/' || n from generate_series(1, 3) n;
+    insert into job (id, owner_id, operation, provider, parameters, max_failures, cache_key, status, finished_at)
+      select gen_random_uuid(), 'anna', operation, 'local', parameters::jsonb, 3, repeat('0', 64), 'CANCELLED', now()
+      from (values ('analyze', '{}'), ('generate', '{}'), ('remove-background', '{"onImage": true}'), ('clone-voice', '{}')) earlier(operation, parameters);
+    insert into job_input (job_id, position, asset_id)
+      select job.id, row_number() over (order by asset.id) - 1, asset.id from job, asset where operation = 'clone-voice';
+    delete from asset where id = (select asset_id from job_input where position = 1)`);
+  await cp(join(ourSchema.migrationsFolder, name), join(source.migrationsFolder, name), { recursive: true });
+  expect(await applyMigrations(adapter, source)).toEqual([name]);
+  expect(await rows('select operation, input_count from job order by operation')).toEqual([['analyze', 1], ['clone-voice', 3], ['generate', 0], ['remove-background', 2]]);
 });
 
 test('the engine in WebAssembly belongs to the Prisma that is installed', async () => {

@@ -20,8 +20,8 @@ export async function insertPending(sql: Sql, job: NewJob, inputIds: readonly st
   const { id, ownerId, operation, provider, parameters, maxFailures, priority, idempotencyKey, cacheKey, retryOfId, webhookId } = job;
   await sql.$executeRaw`
     with born as (
-      insert into job (id, owner_id, operation, provider, parameters, max_failures, priority, idempotency_key, cache_key, retry_of_id, webhook_id, rung_at, deadline)
-      values (${id}::uuid, ${ownerId}, ${operation}, ${provider}, ${JSON.stringify(parameters)}::jsonb, ${maxFailures}, ${priority}, ${idempotencyKey}, ${cacheKey}, ${retryOfId}::uuid, ${webhookId}::uuid,
+      insert into job (id, owner_id, operation, provider, parameters, max_failures, input_count, priority, idempotency_key, cache_key, retry_of_id, webhook_id, rung_at, deadline)
+      values (${id}::uuid, ${ownerId}, ${operation}, ${provider}, ${JSON.stringify(parameters)}::jsonb, ${maxFailures}, ${inputIds.length}, ${priority}, ${idempotencyKey}, ${cacheKey}, ${retryOfId}::uuid, ${webhookId}::uuid,
         now(), now() + ${deadlineSeconds}::int * interval '1 second')
       returning id)
     insert into job_input (job_id, position, asset_id)

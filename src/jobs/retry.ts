@@ -1,7 +1,7 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { UserError } from '../errors.ts';
-import { getOperation, leastInputs } from '../operations/index.ts';
+import { getOperation } from '../operations/index.ts';
 import { startJob, type StartedJob } from './start.ts';
 
 /** Starts the work of an ended job again, as a new job that points back. The cache is not asked: a retry means run it. */
@@ -11,11 +11,11 @@ export async function retryJob(app: App, viewer: Viewer, id: string): Promise<St
   if (job.status !== 'FAILED' && job.status !== 'CANCELLED') {
     throw new UserError('INVALID_INPUT', `Expected a job that is FAILED or CANCELLED but this one is ${job.status}`);
   }
-  const operation = getOperation(job.operation);
-  if (job.inputs.length < leastInputs(operation, job.parameters)) throw new UserError('NOT_FOUND', 'The inputs of this job were deleted');
+  const { inputCount, inputs } = job;
+  if (inputs.length < inputCount) throw new UserError('NOT_FOUND', `Expected all inputs of this job, of which there were ${inputCount}, but found ${inputs.length}: what is missing was deleted`, { hint: 'Start new work with what is there' });
   return startJob(app, viewer, {
-    operation,
-    inputIds: job.inputs.map((input) => input.assetId),
+    operation: getOperation(job.operation),
+    inputIds: inputs.map((input) => input.assetId),
     parameters: job.parameters,
     options: { provider: job.provider, priority: job.priority, useCache: false },
     retryOfId: job.id,

@@ -6,7 +6,7 @@ import type { Sql } from '../database/sql.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { HandedOver, ProviderError } from '../errors.ts';
 import type { Operation, Provider, ProviderResult, Run } from '../operations/define.ts';
-import { getOperation, leastInputs, timeoutsOf, versionOf } from '../operations/index.ts';
+import { getOperation, timeoutsOf, versionOf } from '../operations/index.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { announce } from './announce.ts';
 import { newTally, timeAttempt, type AttemptEnd, type Tally } from './ended.ts';
@@ -68,7 +68,7 @@ async function attempt(app: App, job: ClaimedJob, { signal, leaseLost }: Supervi
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
 
   const { inputs } = job;
-  if (inputs.length < leastInputs(operation, job.parameters)) {
+  if (inputs.length < job.inputCount) {
     // Whoever deletes an input cancels its jobs first; this one was started between the two.
     await requestCancel(sql, job.id, job.ownerId);
     throw new Unwanted();

@@ -127,6 +127,7 @@ async function createCompleted({ db, config }: App, operation: Operation, provid
       data: {
         ...data,
         parameters: data.parameters as Prisma.InputJsonValue,
+        inputCount: inputIds.length,
         inputs: { create: inputIds.map((assetId, position) => ({ assetId, position })) },
         status: 'COMPLETED', progress: 100, result: known.result ?? {}, modelVersion, cacheHit: true, startedAt: now, finishedAt: now,
       },

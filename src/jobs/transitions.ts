@@ -12,6 +12,8 @@ export interface ClaimedJob {
   operation: string;
   provider: string;
   parameters: unknown;
+  /** How many inputs it was started with. */
+  inputCount: number;
   /** In their order; an asset that was deleted is missing. */
   inputs: { id: string; filename: string; contentType: string; byteSize: number; width: number | null; height: number | null; storageKey: string }[];
   attempt: number;
@@ -31,7 +33,7 @@ export interface ChangedJob {
   attempt: number;
 }
 
-const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, parameters, attempt, notes, suspect, created_at as "createdAt", run_after as "dueAt",
+const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, parameters, input_count as "inputCount", attempt, notes, suspect, created_at as "createdAt", run_after as "dueAt",
   (select coalesce(json_agg(json_build_object('id', asset.id, 'filename', filename, 'contentType', content_type, 'byteSize', byte_size,
       'width', width, 'height', height, 'storageKey', storage_key) order by job_input.position), '[]')
     from job_input join asset on asset.id = asset_id where job_id = job.id) as inputs`;

@@ -82,8 +82,6 @@ export interface Operation<Parameters = unknown, Result = unknown> {
   title: string;
   description: string;
   inputs: { kind: AssetKind; min: number; max: number };
-  /** How many inputs work with these parameters cannot do without, where that is more than `min`: some may have been deleted since. */
-  leastInputs?(parameters: Parameters): number;
   parameters: z.ZodType<Parameters>;
   result: z.ZodType<Result>;
   /** In order of preference: without a wish the first available one runs. */

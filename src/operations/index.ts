@@ -59,6 +59,3 @@ export function chooseProvider(operation: Operation, wished: string | null | und
 
 /** The result of an operation that makes files names them. */
 export const makesFiles = ({ result }: Operation): boolean => result instanceof z.ZodObject && 'outputs' in result.shape;
-
-/** How many inputs a job of these parameters needs to be run, or run again. */
-export const leastInputs = ({ inputs, leastInputs: least }: Operation, parameters: unknown): number => least?.(parameters) ?? inputs.min;

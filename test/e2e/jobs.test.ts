@@ -224,7 +224,7 @@ test('a job whose input was deleted before it began is cancelled, not failed', a
   await jobs.end(image!.jobId);
   const assetId = rowIdOf(image!.imageId);
   // Between "cancel its jobs" and "delete it" another request starts one.
-  const { id } = await createJob(darkroom.app.db, { ownerId: client.viewer, runAfter: new Date(Date.now() + 500), inputs: { create: { assetId, position: 0 } } });
+  const { id } = await createJob(darkroom.app.db, { ownerId: client.viewer, runAfter: new Date(Date.now() + 500), inputCount: 1, inputs: { create: { assetId, position: 0 } } });
   await deleteAssets(darkroom.app, tokenViewer(client.viewer), [assetId]);
   await until('the job to end', async () => (await darkroom.app.db.job.findUniqueOrThrow({ where: { id } })).status === 'CANCELLED');
 });

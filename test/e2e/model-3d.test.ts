@@ -17,7 +17,7 @@ afterAll(() => darkroom.stop());
 
 const start = 'mutation ($ids: [ID!]!, $input: Model3DInput, $options: JobOptions) { createModel3d(imageIds: $ids, input: $input, options: $options) { id status cacheHit } }';
 const model = 'id filename contentType shape faceCount vertexCount url(download: true) { url } thumbnail { id filename width height hasUrl: url { url } } image { id } producedBy { id }';
-const read = `query ($id: ID!) { job(id: $id) { status cacheHit progress attempts { outcome } outputs { id filename } failure { code message retryable }
+const read = `query ($id: ID!) { job(id: $id) { id status cacheHit progress attempts { outcome } outputs { id filename } failure { code message retryable }
   result { ... on Model3DResult { models { __typename ... on CreatedModel3D { index model { ${model} } } ... on FailedModel3D { index code message hint retryable image { id } } } } } } }`;
 
 const patienceMs = 40_000;
@@ -73,6 +73,17 @@ test('a picture that fails does not spoil the others, and says why; when all fai
     status: 'FAILED',
     failure: { code: 'NO_SUBJECT', retryable: false, message: expect.stringMatching(/^None of the 3 pictures became a model\. By their places in imageIds: 0, 1, 2: \S/) },
   });
+});
+
+test('a retry is for the same pictures: where one was deleted since it is refused', async () => {
+  const ids = await store(await plain('#a0305a'), await plain('#30a05a'));
+  const { id } = await create(ids, { shape: 'INFLATED' });
+  const retry = async () => (await client.get('mutation ($ids: [ID!]!) { retryJobs(ids: $ids) { jobs { id } refusals { code message } } }', { ids: [id] })).retryJobs;
+  const again = await retry();
+  expect(again).toMatchObject({ jobs: [{}], refusals: [] });
+  await client.untilEnded([again.jobs[0].id]);
+  await client.get('mutation ($ids: [ID!]!) { deleteImages(ids: $ids) { missing } }', { ids: [ids[1]] });
+  expect(await retry()).toEqual({ jobs: [], refusals: [{ code: 'NOT_FOUND', message: 'Expected all inputs of this job, of which there were 2, but found 1: what is missing was deleted' }] });
 });
 
 test('models that are there stay when the job is cancelled', async () => {

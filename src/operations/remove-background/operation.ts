@@ -8,7 +8,6 @@ export const removeBackground = defineOperation({
   title: 'Remove background',
   description: 'Cuts the subject out of a picture: with a clean edge, on nothing, on a colour or on another picture, and as a mask.',
   inputs: { kind: 'IMAGE', min: 1, max: 2 },
-  leastInputs: ({ onImage }) => (onImage ? 2 : 1),
   parameters: parametersSchema,
   result: resultSchema,
   providers: [u2net, local],
