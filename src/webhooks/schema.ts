@@ -89,7 +89,7 @@ builder.mutationFields((t) => ({
   createWebhook: t.prismaField({
     type: Webhook,
     scope,
-    description: `Has a URL told of the ends of jobs. At most ${maxWebhooks}, one for a URL.`,
+    description: `Has a URL told of the ends of jobs. At most ${maxWebhooks}, one for a URL. Each message is a POST of \`{ type timestamp data { jobId operation status finishedAt failure { code message } outputs } }\` as JSON, where \`outputs\` counts the files that the job made; docs/webhooks.md has examples, and how to verify the signature.`,
     args: { input: t.arg({ type: WebhookInput, required: true }) },
     resolve: async (query, _root, { input }, { app, viewer }) => {
       const { id } = await createWebhook(app, viewer, input.url.href, input.events ?? webhookEvents);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -74,6 +75,17 @@ test('the end of a job is told, in a message that the library of Standard Webhoo
   const { deliveries: told } = await untilGood('the log', () => log(webhook.id), ({ deliveries }) => deliveries.nodes[0]?.status === 'DELIVERED');
   expect(told).toMatchObject({ totalCount: 1, nodes: [{ event: 'COMPLETED', attempts: 1, responseStatus: 204, error: null, nextAttemptAt: null, job: { status: 'COMPLETED' } }] });
   expect(message!.headers['webhook-id']).toBe(`msg_${rowIdOf(told.nodes[0].id)}`);
+});
+
+test('the examples in docs/webhooks.md have the fields of what is sent, in their order', async () => {
+  const examples = [...(await readFile('docs/webhooks.md', 'utf8')).matchAll(/```json\n(.*?)```/gs)].map(([, text]) => JSON.parse(text!));
+  const fieldsOf = (value: unknown): unknown => (value && typeof value === 'object' ? Object.entries(value).map(([name, part]) => [name, fieldsOf(part)]) : value === null ? null : typeof value);
+  await create('/documented');
+  const images = await analyzed('f7');
+  await client.get('mutation ($ids: [ID!]!) { removeBackgrounds(imageIds: $ids) { jobs { id } } }', { ids: [...images.values()] });
+  const messages = await untilGood('both messages', async () => messagesAt('/documented').map(({ body }) => JSON.parse(body)), ({ length }) => length === 2);
+  expect(messages.map(({ type }) => type)).toEqual(examples.map(({ type }) => type));
+  expect(messages.map(fieldsOf)).toEqual(examples.map(fieldsOf));
 });
 
 test('a receiver that fails is tried again with the same id, also after a restart, until it takes the message', async () => {
