@@ -1,13 +1,19 @@
+import { inspect } from 'node:util';
 import { buildSchema, execute, parse, validate, type ExecutionArgs, type ExecutionResult, type GraphQLObjectType } from 'graphql';
 import { expect, test, vi } from 'vitest';
 import { UserError } from '../src/errors.ts';
 import { compilingExecutor } from '../src/graphql/compiled.ts';
 
 const schema = buildSchema(`
+  scalar JSON
+  scalar Moment
+  enum Kind { WARM COLD }
+  input Wish { sizes: [Int!], kind: Kind = WARM, since: Moment, not: Wish, all: [Wish!], most: Float! = 2 }
+  input Which @oneOf { id: ID, name: String }
   interface Thing { id: ID! next: Thing }
   type Cup implements Thing { id: ID! name: String, next: Thing, size: Int, sizes: String, lid: Cup! }
   type Jug implements Thing { id: ID! next: Thing, litres: Float! }
-  type Query { cup(id: ID = "7", sizes: [Int!]): Cup, must: Cup!, things: [Thing!], thing: Thing, later: [Cup], none: Cup, refused: Int, broken: [Cup] }
+  type Query { cup(id: ID = "7", sizes: [Int!]): Cup, must: Cup!, things: [Thing!], thing: Thing, later: [Cup], none: Cup, refused: Int, broken: [Cup], echo(wish: Wish, which: Which, kinds: [Kind!], rows: [[Int]], since: Moment, until: Moment! = "2020-01-01", any: JSON, yes: Boolean): String }
   type Mutation { fill: Int }
 `);
 const fail = async () => {
@@ -21,12 +27,14 @@ const resolvers: Record<string, Record<string, (...args: never[]) => unknown>> =
     thing: async () => ({ kind: 'Cup', id: 1, size: 2 }),
     later: () => [Promise.resolve({ id: 1, lid: { id: 2 } }), null, Promise.resolve(null)],
     refused: () => 2 ** 40,
+    echo: (_root: unknown, args: unknown) => inspect(args, { depth: 9, sorted: true }),
     broken: () => [{ id: 1 }, Promise.reject(new Error('broken')), { id: 2 }],
   },
   Cup: { name: fail, lid: async ({ lid }: { lid?: unknown }) => lid },
   Mutation: { fill: () => 3 },
 };
 for (const [type, fields] of Object.entries(resolvers)) for (const [field, resolve] of Object.entries(fields)) (schema.getType(type) as GraphQLObjectType).getFields()[field]!.resolve = resolve as never;
+Object.assign(schema.getType('Moment')!, { parseValue: (text: string) => new Date(text), parseLiteral: ({ value }: { value: string }) => new Date(value) });
 Object.assign(schema.getType('Thing')!, { resolveType: ({ kind }: { kind: string }) => kind });
 
 function prepare(text: string, variableValues?: Record<string, unknown>, operationName?: string): ExecutionArgs {
@@ -72,7 +80,33 @@ test.each([
   expect(result.errors).toHaveLength(1);
 });
 
+const values: Record<string, unknown[]> = {
+  'Wish': [{}, [], null, 5, 'x', { sizes: 3 }, { sizes: [1, null] }, { sizes: ['1'] }, { kind: 'COLD' }, { kind: 'warm' }, { kind: null }, { since: '2021-02-03' }, { most: null }, { most: '1' }, { other: 1 }, { not: { sizes: [2] }, all: { most: 1 } }, { all: [{}, { all: [] }] }, JSON.parse('{ "__proto__": {} }')],
+  'Wish! = { since: "2021-02-03", kind: COLD }': [{}, null],
+  'Which': [{ id: 1 }, { id: 'a', name: null }, { id: 'a', name: 'b' }, { id: null }, {}, [], null],
+  '[Kind!]': ['WARM', ['COLD', 'WARM'], [null], [], {}, 1],
+  '[Kind!]! = WARM': [null, []],
+  '[[Int]]': [1, [1, 2], [[1], 2, null], [[[1]]], [1.5], [2 ** 31], ['1'], [true], {}],
+  'Moment': ['2021-02-03', null],
+  'Moment! = "2021-02-03"': [null],
+  'JSON': [{ deep: [null, { er: 1 }] }, [1], null, 'x', 0, false],
+  'Boolean': [true, false, null, 'true', 1],
+};
+const places: Record<string, string> = { Wish: 'wish', Which: 'which', Kind: 'kinds', Int: 'rows', Moment: 'until', JSON: 'any', Boolean: 'yes' };
+
+test.each(Object.entries(values))('compiled it makes of a variable what graphql-js makes of it: %s', async (type, given) => {
+  const text = `query ($v: ${type}) { echo(${places[/\w+/.exec(type)![0]]}: $v) }`;
+  for (const variables of [{}, undefined, ...given.map((v) => ({ v }))]) {
+    const args = prepare(text, variables);
+    const expected = await execute(args);
+    const { result, interpreted } = await ask(args);
+    expect({ variables, interpreted, result: asJson(result) }).toEqual({ variables, interpreted: expected.errors ? 1 : 0, result: asJson(expected) });
+  }
+});
+
 test.each([
+  ['a variable within an object', 'query ($kind: Kind, $most: Float) { echo(wish: { kind: $kind, most: $most }) }'],
+  ['a variable within a list', 'query ($row: [Int]) { echo(rows: [$row, 3]) }'],
   ['a mutation', 'mutation { fill }'],
   ['a name that JavaScript takes for a prototype', '{ __proto__: cup { id } }'],
   ['a description of the schema', '{ __schema { queryType { name fields { name type { kind ofType { name } } } } } __type(name: "Cup") { interfaces { name } } }'],

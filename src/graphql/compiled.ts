@@ -1,6 +1,6 @@
 import {
-  execute, getNamedType, getOperationAST, isObjectType, Kind, parse, print,
-  type DocumentNode, type ExecutionArgs, type ExecutionResult, type GraphQLObjectType, type OperationDefinitionNode, type SelectionSetNode,
+  BREAK, execute, getNamedType, getOperationAST, getVariableValues, isObjectType, Kind, parse, print, visit,
+  type ASTNode, type DocumentNode, type ExecutionArgs, type ExecutionResult, type GraphQLObjectType, type OperationDefinitionNode, type SelectionSetNode, type VariableDefinitionNode,
 } from 'graphql';
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
 
@@ -28,19 +28,43 @@ export function compilingExecutor(after: number, interpret: Execute = execute): 
     known.set(operation, query);
     if (++query.timesAsked >= after && query.compiled === undefined) query.compiled = compile(args, operation);
     if (!query.compiled) return interpret(args);
+    // What variables come to is for graphql-js alone to tell: the compiler's own reading takes an object for a list and knows nothing of @oneOf.
+    const { coerced } = getVariableValues(args.schema, operation.variableDefinitions ?? [], args.variableValues ?? {});
+    if (!coerced) return interpret(args);
 
     // What errors say, where they are and what they leave of the answer is for graphql-js alone to tell; a query changes nothing, so it may be asked twice.
     const settle = (result: ExecutionResult) => (result.errors ? interpret(args) : result);
-    const result = query.compiled(args.rootValue, args.contextValue, args.variableValues) as ExecutionResult | Promise<ExecutionResult>;
+    const result = query.compiled(args.rootValue, args.contextValue, coerced) as ExecutionResult | Promise<ExecutionResult>;
     return result instanceof Promise ? result.then(settle) : settle(result);
   };
 }
 
 function compile({ schema, document, operationName }: ExecutionArgs, operation: OperationDefinitionNode): CompiledQuery['query'] | null {
-  if (!isPlain(document, schema.getQueryType()!, operation)) return null;
+  if (hasVariableInside(document) || !isPlain(document, schema.getQueryType()!, operation)) return null;
   // A copy of the document: the compiler leaves marks in it, and an operation would see those of another.
-  const compiled = compileQuery(schema, parse(print(document), { noLocation: true }), operationName ?? undefined);
+  const copy = parse(print(visit(document, { VariableDefinition: takenAsItIs })), { noLocation: true });
+  const compiled = compileQuery(schema, copy, operationName ?? undefined);
   return isCompiledQuery(compiled) ? compiled.query : null;
+}
+
+/** The scalar JSON takes any value and leaves it alone; of a condition the compiler must see that it is a Boolean. */
+function takenAsItIs(definition: VariableDefinitionNode): VariableDefinitionNode {
+  if (/^Boolean!?$/.test(print(definition.type))) return definition;
+  return { ...definition, type: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: 'JSON' } }, defaultValue: undefined };
+}
+
+/** Whether a variable is a part of an object or list: where it is not given, the compiler's code has a null in its place. */
+function hasVariableInside(document: DocumentNode): boolean {
+  let isInside = false;
+  visit(document, {
+    Variable(_node, _key, parent) {
+      const { kind } = parent as ASTNode;
+      if (kind === Kind.ARGUMENT || kind === Kind.VARIABLE_DEFINITION) return undefined;
+      isInside = true;
+      return BREAK;
+    },
+  });
+  return isInside;
 }
 
 /** Whether it is worth compiling: few fields, all of them of one type. A type that is told at run time has its code once for each that it may be, and compiled code does not catch what tells it. */
