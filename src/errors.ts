@@ -4,7 +4,7 @@ import { GraphQLError } from 'graphql';
 export const errorCodes = {
   UNAUTHENTICATED: 'No valid credential came with the request.',
   FORBIDDEN: 'The credential is valid, but does not allow this.',
-  NOT_FOUND: 'There is no such thing for this viewer.',
+  NOT_FOUND: 'There is no such thing for this viewer. An id that is none, or of another type, is one that nothing has.',
   INVALID_INPUT: 'An argument breaks a rule; the message names it.',
   TOO_LARGE: 'The file or the request has more bytes than allowed.',
   TOO_MANY_FILES: 'More files in one request than allowed.',

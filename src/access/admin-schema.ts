@@ -2,7 +2,7 @@ import { resolveCursorConnection } from '@pothos/plugin-relay';
 import { SignedUrl } from '../assets/schema.ts';
 import type { Asset } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
-import { builder, globalId } from '../graphql/builder.ts';
+import { asSent, builder, globalId } from '../graphql/builder.ts';
 import { checkPage, defaultPageSize, maxPageSize } from '../keyset.ts';
 import { findAccounts, findUploads, uploadCursor, viewerCursor, withFigures, type Account } from './accounts.ts';
 import { resumeViewer, suspendViewer } from './viewers.ts';
@@ -71,9 +71,9 @@ builder.queryField('viewers', (t) =>
 );
 
 /** The name inside the id of a viewer. */
-function nameOf({ typename, id }: { typename: string; id: string }): string {
-  if (typename === 'Viewer') return id;
-  throw new UserError('INVALID_INPUT', `Expected the id of a viewer but received one of a ${typename}`);
+function nameOf(viewer: { typename: string; id: string }): string {
+  if (viewer.typename === 'Viewer') return viewer.id;
+  throw new UserError('NOT_FOUND', `Expected the id of a viewer but received "${asSent(viewer).slice(0, 60)}"`);
 }
 
 builder.mutationFields((t) => ({

@@ -1,6 +1,6 @@
 import { imageFormats } from '../compute/sniff.ts';
 import { UserError } from '../errors.ts';
-import { builder, ErrorCodeEnum, globalId, rowId } from '../graphql/builder.ts';
+import { asSent, builder, ErrorCodeEnum, rowId } from '../graphql/builder.ts';
 import { maxPageSize } from '../keyset.ts';
 import { AudioClip } from './audio-schema.ts';
 import { Model3D } from './model-schema.ts';
@@ -75,9 +75,9 @@ builder.mutationField('setVisibility', (t) =>
     },
     resolve: async (_root, { ids, visibility }, { app, viewer }) => {
       if (ids.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} ids but received ${ids.length}`);
-      const rows = new Map(ids.map((sent) => [rowId(sent), globalId(sent.typename, sent.id)]));
-      const changed = new Set(await setVisibility(app, viewer, [...rows.keys()], visibility));
-      return { assetIds: [...rows.keys()].filter((id) => changed.has(id)), refusals: [...rows].filter(([id]) => !changed.has(id)).map(([, id]) => ({ id })) };
+      const rows = new Map(ids.map((id) => [asSent(id), rowId(id)]));
+      const changed = new Set(await setVisibility(app, viewer, [...new Set(rows.values())], visibility));
+      return { assetIds: [...new Set(rows.values())].filter((id) => changed.has(id)), refusals: [...rows].filter(([, id]) => !changed.has(id)).map(([id]) => ({ id })) };
     },
   }),
 );

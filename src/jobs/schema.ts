@@ -3,7 +3,7 @@ import type { App } from '../app.ts';
 import { AssetRef, Image } from '../assets/schema.ts';
 import type { Job as JobRow, Prisma } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
-import { builder, globalId, rowId, type Context } from '../graphql/builder.ts';
+import { builder, asSent, rowId, type Context } from '../graphql/builder.ts';
 import { maxPageSize, newestFirst } from '../keyset.ts';
 import { OperationName } from '../operations/schema.ts';
 import type { JobOptions } from './start.ts';
@@ -135,7 +135,7 @@ export async function startEach(ids: readonly { id: string; typename: string }[]
       started.jobIds.push((await start(rowId(sent))).id);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      started.refusals.push({ id: globalId(sent.typename, sent.id), code: error.code, message: error.message });
+      started.refusals.push({ id: asSent(sent), code: error.code, message: error.message });
     }
   }
   return started;

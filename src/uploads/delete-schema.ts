@@ -5,7 +5,7 @@ import { deleteAssets } from '../assets/delete.ts';
 import { Model3D } from '../assets/model-schema.ts';
 import { Image } from '../assets/schema.ts';
 import { UserError } from '../errors.ts';
-import { builder, globalId, rowId } from '../graphql/builder.ts';
+import { asSent, builder, rowId } from '../graphql/builder.ts';
 import { cancelJobsOf } from '../jobs/cancel.ts';
 import { maxPageSize } from '../keyset.ts';
 
@@ -24,10 +24,11 @@ const payload = (name: string, what: string) =>
 
 async function deleteThese(app: App, viewer: Viewer, ids: readonly { id: string; typename: string }[]): Promise<Deleted> {
   if (ids.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} ids but received ${ids.length}`);
-  const sent = new Map(ids.map((asset) => [rowId(asset), globalId(asset.typename, asset.id)]));
-  await cancelJobsOf(app, viewer, [...sent.keys()]);
-  const deleted = await deleteAssets(app, viewer, [...sent.keys()]);
-  return { deletedIds: deleted.map((id) => sent.get(id)!), missing: sent.size - deleted.length };
+  const rows = new Map(ids.map((id) => [asSent(id), rowId(id)]));
+  await cancelJobsOf(app, viewer, [...rows.values()]);
+  const deleted = new Set(await deleteAssets(app, viewer, [...rows.values()]));
+  const deletedIds = [...rows].filter(([, id]) => deleted.has(id)).map(([id]) => id);
+  return { deletedIds, missing: rows.size - deletedIds.length };
 }
 
 builder.mutationFields((t) => ({

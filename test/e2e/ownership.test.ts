@@ -127,6 +127,9 @@ describe.skipIf(!isEmbedded)('ownership', () => {
       const [hidden, none] = [await answer(stranger, place, globalId(kind, id), short()), await answer(stranger, place, missing, short())];
       expect(hidden, `${name} of a ${kind}`).toBe(none);
       expect(hidden).not.toMatch(/INTERNAL|hidden/);
+      for (const wrong of ['no id', globalId(kind, 'no-row'), globalId('PageInfo', randomUUID()), globalId('Query', id)]) {
+        expect(await answer(stranger, place, wrong, short()), `${name} of ${wrong}, as of a ${kind} that is not there`).toBe(none);
+      }
       expect(await rowOf(kind, id), `${name} changed a ${kind}`).toBe(before);
       const theirs = await answer(owner, place, globalId(kind, id), { ...(place.parent === 'Subscription' && { patience: pause(20_000) }), ...(kind === place.parent && { through: globalId(kind, id) }) });
       const nobodys = await answer(owner, place, missing, short());
