@@ -55,6 +55,13 @@ export class UserError extends GraphQLError {
   }
 }
 
+/** Refuses a request whose ids are not all there, with the place of the first that is not: each is a row's id, in the order of the argument. */
+export function mustBeThere(what: string, argument: string, ids: readonly string[], found: readonly { id: string }[]): void {
+  const known = new Set(found.map(({ id }) => id));
+  const missing = ids.findIndex((id) => !known.has(id));
+  if (missing >= 0) throw new UserError('NOT_FOUND', `There is no ${what} with the id at place ${missing} of ${argument}`, { hint: 'It may have been deleted; places are counted from 0' });
+}
+
 /** Every code a failed job can carry in `failure.code`, with what it means. Closed like `errorCodes`. */
 export const failureCodes = {
   PROVIDER_AUTH: 'The provider refused our credential.',

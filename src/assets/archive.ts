@@ -1,6 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
-import { UserError } from '../errors.ts';
+import { mustBeThere, UserError } from '../errors.ts';
 import { expiryOf, type Verdict, verifyPath } from '../storage/signature.ts';
 
 export const archivePrefix = '/archives/';
@@ -32,8 +32,7 @@ export function verifyArchive(secret: string, pathAndQuery: string): Verdict<Arc
 export async function checkArchived({ db }: Pick<App, 'db'>, viewer: Viewer, ids: readonly string[]): Promise<string[]> {
   const wanted = [...new Set(ids)];
   if (wanted.length < 1 || wanted.length > maxArchived) throw new UserError('INVALID_INPUT', `Expected 1 to ${maxArchived} files for an archive but received ${wanted.length}`);
-  const found = await db.asset.count({ where: { id: { in: wanted }, ownerId: viewer.id } });
-  if (found < wanted.length) throw new UserError('NOT_FOUND', `${wanted.length - found} of the ${wanted.length} files are not there`, { hint: 'They may have been deleted; leave them out' });
+  mustBeThere('file', 'ids', ids, await db.asset.findMany({ where: { id: { in: wanted }, ownerId: viewer.id }, select: { id: true } }));
   return wanted;
 }
 

@@ -1,7 +1,7 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { Prisma, type JobStatus } from '../database/generated/client.ts';
-import { UserError } from '../errors.ts';
+import { mustBeThere, UserError } from '../errors.ts';
 import { stoppable, wakeups } from '../events.ts';
 import { jobTopic, viewerTopic } from './announce.ts';
 import { readTogether } from './shared-reads.ts';
@@ -194,7 +194,5 @@ async function readOpen({ sql }: App, jobIds: string[], { xid, id }: Cursor): Pr
 }
 
 async function mustOwn({ db }: App, viewer: Viewer, jobIds: string[]): Promise<void> {
-  const known = await db.job.findMany({ where: { id: { in: jobIds }, ownerId: viewer.id }, select: { id: true } });
-  const missing = new Set(jobIds).size - known.length;
-  if (missing > 0) throw new UserError('NOT_FOUND', missing === 1 ? 'There is no job with one of these ids' : `There are no jobs with ${missing} of these ids`);
+  mustBeThere('job', 'jobIds', jobIds, await db.job.findMany({ where: { id: { in: jobIds }, ownerId: viewer.id }, select: { id: true } }));
 }

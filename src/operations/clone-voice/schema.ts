@@ -1,5 +1,5 @@
 import { AudioClip } from '../../assets/audio-schema.ts';
-import { UserError } from '../../errors.ts';
+import { mustBeThere, UserError } from '../../errors.ts';
 import { builder, rowId } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
 import { startJob } from '../../jobs/start.ts';
@@ -59,8 +59,7 @@ builder.mutationField('cloneVoice', (t) =>
       const { min, max } = cloneVoice.inputs;
       const ids = [...new Set(audioIds.map(rowId))];
       if (ids.length < min || ids.length > max) throw new UserError('INVALID_INPUT', `Expected ${min} to ${max} audioIds but received ${ids.length}`);
-      const known = await app.db.asset.count({ where: { id: { in: ids }, ownerId: viewer.id, kind: 'AUDIO' } });
-      if (known < ids.length) throw new UserError('NOT_FOUND', ids.length - known === 1 ? 'There is no recording with one of these ids' : `There are no recordings with ${ids.length - known} of these ids`);
+      mustBeThere('recording', 'audioIds', audioIds.map(rowId), await app.db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id, kind: 'AUDIO' }, select: { id: true } }));
       const parameters = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== null));
       const job = await startJob(app, viewer, { operation: cloneVoice, inputIds: ids, parameters, options: options ?? {} });
       return app.db.job.findFirstOrThrow({ ...query, where: { id: job.id, ownerId: viewer.id } });

@@ -1,6 +1,6 @@
 import { Model3D, Model3DFormat } from '../../assets/model-schema.ts';
 import { Image } from '../../assets/schema.ts';
-import { UserError, type FailureCode } from '../../errors.ts';
+import { mustBeThere, UserError, type FailureCode } from '../../errors.ts';
 import { builder, rowId } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
 import { startJob } from '../../jobs/start.ts';
@@ -103,9 +103,7 @@ builder.mutationField('createModel3d', (t) =>
       const { min, max } = model3d.inputs;
       if (imageIds.length < min || imageIds.length > max) throw new UserError('INVALID_INPUT', `Expected ${min} to ${max} imageIds but received ${imageIds.length}`);
       const ids = imageIds.map(rowId);
-      const found = new Set((await app.db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id, kind: 'IMAGE' }, select: { id: true } })).map(({ id }) => id));
-      const missing = ids.findIndex((id) => !found.has(id));
-      if (missing >= 0) throw new UserError('NOT_FOUND', `There is no image with the id at place ${missing} of imageIds`);
+      mustBeThere('image', 'imageIds', ids, await app.db.asset.findMany({ where: { id: { in: ids }, ownerId: viewer.id, kind: 'IMAGE' }, select: { id: true } }));
       const twice = ids.findIndex((id, index) => ids.indexOf(id) < index);
       if (twice >= 0) throw new UserError('INVALID_INPUT', `Expected every image once but the id at place ${twice} of imageIds comes again`);
       const parameters = Object.fromEntries(Object.entries(input ?? {}).filter(([, value]) => value !== null));
