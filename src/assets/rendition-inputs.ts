@@ -42,10 +42,12 @@ const Focus = builder.inputType('RenditionFocus', {
 const cropArg = { type: Crop, description: 'Only this part of the picture.' };
 const qualityArg = { defaultValue: defaultQuality, description: `1 to 100, on JPEG's scale: AVIF takes the number that looks like it. PNG is without loss and ignores it.` };
 
+const beyond = 'More than the picture has, or than RENDITION_MAX_SIDE of the server (4096, where it is not set), comes to the most there can be.';
+
 /** Of one rendition. */
 export const renditionArgs = builder.args((t) => ({
-  width: t.int({ description: 'Pixels. One of width and height may be left out; it follows from the picture.' }),
-  height: t.int({ description: 'Pixels.' }),
+  width: t.int({ description: `Pixels, 1 or more. ${beyond} One of width and height may be left out; it follows from the picture. Without both: the picture's own size.` }),
+  height: t.int({ description: 'As width.' }),
   fit: t.field({ type: Fit, defaultValue: 'INSIDE' }),
   crop: t.field(cropArg),
   focus: t.field({ type: Focus, description: 'With COVER: this point stays as near to the middle as can be. Without it: the middle of the picture.' }),
@@ -54,7 +56,7 @@ export const renditionArgs = builder.args((t) => ({
 
 /** Of one at each of several widths. */
 export const srcSetArgs = builder.args((t) => ({
-  widths: t.intList({ required: true, description: `Pixels, 1 to ${maxWidths} of them.` }),
+  widths: t.intList({ required: true, description: `1 to ${maxWidths} of them, in pixels. ${beyond}` }),
   crop: t.field(cropArg),
   quality: t.int(qualityArg),
 }));

@@ -37,7 +37,7 @@ builder.prismaObjectField(Image, 'rendition', (t) =>
 builder.prismaObjectField(Image, 'srcSet', (t) =>
   t.field({
     type: [SignedRenditionType],
-    description: 'The whole picture at several widths, for `<img srcset>` with the descriptor `w`. Widths beyond the picture\'s own come to the same rendition, which is given once.',
+    description: 'The whole picture at several widths, for `<img srcset>` with the descriptor `w`. Widths beyond the largest that can be come to the same rendition, which is given once.',
     args: { ...srcSetArgs, format: t.arg({ type: Format, defaultValue: 'AUTO' }), expiresIn: t.arg.int({ defaultValue: defaultExpiresIn, description: expiresIn }) },
     resolve: (image, { widths, ...args }, { app }) =>
       eachWidth(widths, (width) => signRendition(app, sizeOf(image), wishOf({ ...args, width }, 'AUTO'), { expiresInSeconds: args.expiresIn ?? defaultExpiresIn, download: false })),

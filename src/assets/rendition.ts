@@ -111,11 +111,10 @@ export function renditionOf(config: Config, image: ImageSize, wish: RenditionWis
   return { imageId: image.id, crop: isWhole ? null : crop, width: shape.width, height: shape.height, fit, format, quality };
 }
 
-function checkWish({ RENDITION_SIZES: sizes, RENDITION_MAX_SIDE: maxSide }: Config, { width, height, fit, quality, crop, focus }: RenditionWish): void {
+function checkWish({ RENDITION_SIZES: sizes }: Config, { width, height, fit, quality, crop, focus }: RenditionWish): void {
   const refuse = (message: string, hint?: string) => new UserError('INVALID_INPUT', message, { hint });
-  if (width === null && height === null) throw refuse('Expected a width, a height or both for a rendition but received neither');
   for (const [name, side] of Object.entries({ width, height })) {
-    if (side !== null && (side < 1 || side > maxSide)) throw refuse(`Expected ${name} between 1 and ${maxSide} pixels for a rendition but received ${side}`);
+    if (side !== null && side < 1) throw refuse(`Expected ${name} of at least 1 pixel for a rendition but received ${side}`);
   }
   if (quality < 1 || quality > 100) throw refuse(`Expected quality between 1 and 100 for a rendition but received ${quality}`);
   checkCrop({ crop, focus });
@@ -123,20 +122,20 @@ function checkWish({ RENDITION_SIZES: sizes, RENDITION_MAX_SIDE: maxSide }: Conf
 
   if (sizes.length === 0) return;
   const size = `${width ?? ''}${height === null ? '' : `x${height}`}`;
-  if (!sizes.includes(size)) throw refuse(`Expected one of the sizes of this server (${sizes.join(', ')}) for a rendition but received ${size}`, 'Ask for the next larger size and let the page scale it, or have RENDITION_SIZES changed');
+  if (!sizes.includes(size)) throw refuse(`Expected one of the sizes of this server (${sizes.join(', ')}) for a rendition but received ${size || 'none'}`, 'Ask for the next larger size and let the page scale it, or have RENDITION_SIZES changed');
   if (quality !== defaultQuality) throw refuse(`Expected quality ${defaultQuality} for a rendition, because this server offers fixed sizes only, but received ${quality}`, 'Leave quality out');
   if (crop || focus) throw refuse('Expected no crop and no focus for a rendition, because this server offers fixed sizes only', 'Have RENDITION_SIZES changed');
 }
 
-/** The exact size a wish comes to. Nothing is enlarged: where the picture has too few pixels the answer is smaller and keeps the proportions asked for. */
+/** The exact size a wish comes to. Nothing is enlarged: where the picture has too few pixels, or a side would be longer than `maxSide`, the answer is smaller and keeps the proportions asked for. */
 export function shapeOf(image: { width: number; height: number }, { width, height, fit }: Pick<RenditionWish, 'width' | 'height' | 'fit'>, maxSide: number): Pick<Recipe, 'width' | 'height' | 'fit'> {
   const pixels = (side: number) => Math.max(1, Math.round(side));
-  // With one side given the other follows, whatever the fit.
+  // With one side given the other follows, whatever the fit; with none the size is the picture's own.
   if (width === null || height === null || fit === 'INSIDE') {
     const scale = Math.min(1, (width ?? Infinity) / image.width, (height ?? Infinity) / image.height, maxSide / Math.max(image.width, image.height));
     return { width: pixels(image.width * scale), height: pixels(image.height * scale), fit: 'fill' };
   }
   const scales = [width / image.width, height / image.height];
-  const enlargement = Math.max(1, fit === 'COVER' ? Math.max(...scales) : Math.min(...scales));
-  return { width: pixels(width / enlargement), height: pixels(height / enlargement), fit: fit === 'COVER' ? 'cover' : 'contain' };
+  const reduction = Math.max(1, Math.max(width, height) / maxSide, fit === 'COVER' ? Math.max(...scales) : Math.min(...scales));
+  return { width: pixels(width / reduction), height: pixels(height / reduction), fit: fit === 'COVER' ? 'cover' : 'contain' };
 }

@@ -159,12 +159,21 @@ test('a deleted image is gone although its rendition is cached, whoever asks for
   expect(await (await fetch(url)).text()).toBe('This file is no longer here.\n');
 });
 
+test('more than a picture has comes to all it has, and another format needs no size', async () => {
+  const client = await darkroom.client();
+  const id = await store(client, 'a.jpg', await drawSample('red-car.jpg', { width: 320 }));
+  const { width: whole, height } = await rendition(client, id, 'format: WEBP');
+  expect(whole).toBe(320);
+  expect(await rendition(client, id, 'width: 5000, format: WEBP')).toMatchObject({ width: whole, height });
+  const { image } = await client.get('query ($id: ID!) { image(id: $id) { srcSet(widths: [160, 320, 5000]) { width } } }', { id });
+  expect(image.srcSet).toEqual([{ width: 160 }, { width: 320 }]);
+});
+
 test('a rendition that cannot be is refused in a sentence', async () => {
   const client = await darkroom.client();
   const id = await store(client, 'a.jpg', await drawSample('red-car.jpg', { width: 320 }));
   for (const [field, message] of [
-    ['rendition(fit: COVER) { url }', 'Expected a width, a height or both for a rendition but received neither'],
-    ['rendition(width: 5000) { url }', 'Expected width between 1 and 4096 pixels for a rendition but received 5000'],
+    ['rendition(width: 0) { url }', 'Expected width of at least 1 pixel for a rendition but received 0'],
     ['srcSet(widths: []) { url }', 'Expected 1 to 20 widths for srcSet but received 0'],
   ]) {
     const { errors } = await client.ask(`query ($id: ID!) { image(id: $id) { ${field} } }`, { id });
