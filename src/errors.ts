@@ -36,6 +36,9 @@ const httpStatus: Partial<Record<ErrorCode, number>> = {
   QUERY_TOO_COSTLY: 400,
 };
 
+/** What an answer with 401 has to carry: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1 */
+export const challenge = { 'www-authenticate': 'Bearer' };
+
 /** The request is at fault: the message goes to the client word for word, so it says what was expected, what came and what helps. */
 export class UserError extends GraphQLError {
   readonly code: ErrorCode;
@@ -44,7 +47,7 @@ export class UserError extends GraphQLError {
   constructor(code: ErrorCode, message: string, options: { hint?: string; status?: number; cause?: unknown; retryAfterMs?: number } = {}) {
     const status = options.status ?? httpStatus[code];
     const retryAfterSeconds = options.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(options.retryAfterMs / 1000));
-    const headers = retryAfterSeconds ? { 'retry-after': String(retryAfterSeconds) } : undefined;
+    const headers = retryAfterSeconds ? { 'retry-after': String(retryAfterSeconds) } : status === 401 ? challenge : undefined;
     super(message, {
       extensions: { code, ...(options.hint && { hint: options.hint }), ...(retryAfterSeconds && { retryAfterSeconds }), ...(status && { http: { status, ...(headers && { headers }) } }) },
       originalError: options.cause instanceof Error ? options.cause : undefined,

@@ -52,8 +52,11 @@ describe('errors', () => {
   });
 
   test('a credential that is not good is 401 with the reason', async () => {
-    const { status, body } = await ask(door, '{ me }', { headers: { authorization: 'Bearer bad' } });
-    expect([status, body.errors?.[0]?.extensions.code]).toEqual([401, 'UNAUTHENTICATED']);
+    for (const accept of ['application/json', 'application/graphql-response+json', 'text/event-stream', 'text/html']) {
+      const response = await fetch(door.endpoint, { method: 'POST', headers: { ...json, accept, authorization: 'Bearer bad' }, body: '{"query":"{ me }"}' });
+      expect([response.status, response.headers.get('www-authenticate')], accept).toEqual([401, 'Bearer']);
+      expect(await response.text()).toContain('"UNAUTHENTICATED"');
+    }
   });
 
   test('a context that breaks is masked as well', async () => {
@@ -130,8 +133,19 @@ describe('GraphQL over HTTP', () => {
   test('a mutation by GET is 405', async () => {
     expect((await fetch(url('mutation { wait }'))).status).toBe(405);
   });
-  test('plain text is 415 and PUT is 405', async () => {
-    expect((await fetch(door.endpoint, { method: 'POST', body: '{ me }', headers: { 'content-type': 'text/plain' } })).status).toBe(415);
+  test.each([
+    ['a body of another type', 415, { 'content-type': 'text/plain' }, '{ me }', 'Expected the header Content-Type: application/json but received "text/plain". '],
+    ['a body without a type', 415, {}, Buffer.from('{ me }'), 'Expected the header Content-Type: application/json but received none. '],
+    ['an answer of another type', 406, { ...json, accept: 'text/html' }, '{"query":"{ me }"}', /^Expected the header Accept to allow .*application\/json.* for the answer but received "text\/html"$/],
+    ['a subscription of another type', 406, { ...json, accept: 'application/json' }, '{"query":"subscription { tick(count: 1) }"}', 'Expected the header Accept to allow text/event-stream for a subscription but received "application/json"'],
+    ['both', 415, { 'content-type': 'text/plain', accept: 'text/html' }, '{ me }', 'Content-Type'],
+  ])('%s is refused with %i in a sentence, as JSON', async (_what, status, headers, body, message) => {
+    const response = await fetch(door.endpoint, { method: 'POST', headers: headers as Record<string, string>, body });
+    expect([response.status, response.headers.get('content-type')]).toEqual([status, 'application/json; charset=utf-8']);
+    expect(await response.json()).toEqual({ errors: [{ message: message instanceof RegExp ? expect.stringMatching(message) : expect.stringContaining(message), extensions: { code: 'INVALID_INPUT' } }] });
+    expect(door.state.ticking).toBe(0);
+  });
+  test('PUT is 405', async () => {
     expect((await fetch(door.endpoint, { method: 'PUT', body: '{}', headers: json })).status).toBe(405);
   });
   test('an urlencoded form needs a header that no foreign form can send', async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GraphQLError, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
-import { createLRUCache, createYoga, isAsyncIterable, mapAsyncIterator, type Plugin } from 'graphql-yoga';
+import { createLRUCache, createYoga, isAsyncIterable, mapAsyncIterator, processRegularResult, type Plugin } from 'graphql-yoga';
 import type { Log } from '../log.ts';
 import { spoolName } from '../spool.ts';
 import { useCharge, type Charge } from './charging.ts';
@@ -64,7 +64,7 @@ export function createGraphql<Context extends object>({ schema, log, spool, uplo
     parserAndValidationCache: { documentCache: createLRUCache({ max: cachedDocuments }), errorCache: createLRUCache({ max: cachedDocuments }) },
     plugins: [
       useReferenceExecutor(documents), ...(charge ? [useCharge(charge)] : []), useAdmission(admit),
-      useFrontDoor(spool, uploads), ...(findDocument ? [useManifest(findDocument)] : []), useDocumentRules(documents), usePresentedErrors(log), useStreamNotice(), useSpoolRemoval(log),
+      useFrontDoor(spool, uploads), ...(findDocument ? [useManifest(findDocument)] : []), useDocumentRules(documents), useAcceptableAnswers(), usePresentedErrors(log), useStreamNotice(), useSpoolRemoval(log),
     ],
   });
 }
@@ -96,6 +96,7 @@ function useFrontDoor(spool: string, limits: MultipartLimits): FrontDoorPlugin {
       // Before a word is read: strangers make no work.
       await visit.viewerContext();
       if (request.method !== 'POST' || !/^multipart\/form-data\b/i.test(req.headers['content-type'] ?? '')) {
+        if (request.method === 'POST' && !requestParser) throw refusal(415, 'INVALID_INPUT', `Expected the header Content-Type: application/json but received ${quoted(req.headers['content-type'])}. Send JSON such as {"query": "…", "variables": {…}}; files go as multipart/form-data.`);
         if (requestParser) setRequestParser((body) => Promise.resolve(body).then(requestParser).catch(throwUnreadable));
         return { onRequestParseDone: ({ requestParserResult }) => refuseBatch(requestParserResult) };
       }
@@ -129,6 +130,24 @@ function throwUnreadable(error: unknown): never {
   if (error instanceof SyntaxError) throw refusal(400, 'INVALID_INPUT', `Expected JSON in "variables" and "extensions" but could not parse it: ${error.message}`);
   throw error;
 }
+
+/** What cannot be written as the client wants it is an error in JSON. */
+function useAcceptableAnswers(): FrontDoorPlugin {
+  return {
+    onResultProcess({ request, result, resultProcessor, acceptableMediaTypes, setResult, setResultProcessor }) {
+      if (resultProcessor) return undefined;
+      setResultProcessor(processRegularResult as NonNullable<typeof resultProcessor>, 'application/json');
+      const isStream = isAsyncIterable(result);
+      if (!isStream && !('data' in result)) return undefined;
+      const types = [...new Set(acceptableMediaTypes)].join(' or ') || 'application/json';
+      setResult({ errors: [refusal(406, 'INVALID_INPUT', `Expected the header Accept to allow ${types} for ${isStream ? 'a subscription' : 'the answer'} but received ${quoted(request.headers.get('accept'))}`)] });
+      // Nobody will read it.
+      return isStream ? result[Symbol.asyncIterator]().return?.().then(() => {}) : undefined;
+    },
+  };
+}
+
+const quoted = (header: string | null | undefined) => (header ? `"${header.slice(0, 80)}"` : 'none');
 
 function usePresentedErrors(log: Log): FrontDoorPlugin {
   return {

@@ -4,7 +4,7 @@ import { DataStore, MemoryLocker, Server, Upload } from '@tus/server';
 import { mustAllow, type Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { isUnreachable } from '../database/retry.ts';
-import { UserError } from '../errors.ts';
+import { challenge, UserError } from '../errors.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 import { findPieces, pieceKey, removeStaged } from './staging.ts';
 
@@ -58,7 +58,7 @@ export function openResumable(app: Pick<App, 'config' | 'db' | 'storage' | 'log'
   return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     if (!request.url?.startsWith(resumablePath)) return false;
     const refused = await check(request).then(() => null, fault);
-    if (refused) response.writeHead(refused.status_code, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', ...refused.headers }).end(refused.body);
+    if (refused) response.writeHead(refused.status_code, { ...(refused.status_code === 401 && challenge), 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', ...refused.headers }).end(refused.body);
     else await server.handle(request, response);
     return true;
   };
