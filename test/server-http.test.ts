@@ -51,6 +51,10 @@ describe('errors', () => {
     expect(fault?.message.length).toBeGreaterThan(10);
   });
 
+  test.each([[{ files: [null] }], [{ files: null }], [{}], [{ files: ['a'] }]])('where a file is wanted and %j comes it is said how files are sent', async (variables) => {
+    expect(await firstError('mutation ($files: [File!]!) { upload(files: $files) { filename } }', { variables })).toMatchObject({ extensions: { code: 'INVALID_INPUT', hint: expect.stringContaining('multipart/form-data') } });
+  });
+
   test('a credential that is not good is 401 with the reason', async () => {
     for (const accept of ['application/json', 'application/graphql-response+json', 'text/event-stream', 'text/html']) {
       const response = await fetch(door.endpoint, { method: 'POST', headers: { ...json, accept, authorization: 'Bearer bad' }, body: '{"query":"{ me }"}' });

@@ -8,6 +8,7 @@ import type { App } from '../app.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
 import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
+import { multipartHint } from './errors.ts';
 import IdPlugin from './id-plugin.ts';
 import { SpooledFile } from './multipart.ts';
 import ScopePlugin from './scope-plugin.ts';
@@ -70,7 +71,7 @@ builder.scalarType('File', {
   parseValue: (value) => {
     if (value instanceof SpooledFile) return value;
     throw new UserError('INVALID_INPUT', `Expected a file of a multipart request for a File but received ${value === null ? 'null' : typeof value}`, {
-      hint: 'Send the request as multipart/form-data with the fields "operations" and "map", as upload clients for Apollo and urql do',
+      hint: multipartHint,
     });
   },
 });

@@ -5,6 +5,9 @@ import { errorCodes, UserError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { StorageUnavailable } from '../storage/storage.ts';
 
+/** What helps who has sent something else for a file. */
+export const multipartHint = 'Send the request as multipart/form-data with the fields "operations" and "map", as upload clients for Apollo and urql do';
+
 /** A refusal at the front door, before GraphQL runs: the status speaks to HTTP clients, the code and the sentence to everybody. */
 export function refusal(status: number, code: ErrorCode, message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { code, http: { status } } });
@@ -23,7 +26,7 @@ export function presentError(error: unknown, requestId: string, log: Log): Graph
 
   const cause = rootOf(fault);
   if (cause instanceof UserError) return relabel(fault, cause.message, cause.extensions);
-  if (isAboutInput(fault) || (cause instanceof GraphQLError && !isOutputFault(fault))) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault) });
+  if (isAboutInput(fault) || (cause instanceof GraphQLError && !isOutputFault(fault))) return relabel(fault, fault.message, { ...http(fault), code: clientCode(fault), ...(lacksFile(fault) && { hint: multipartHint }) });
 
   // Whatever we write ourselves is cleaned before, so it came with the request.
   if (isUnstorableText(cause)) return relabel(fault, 'Expected text without NUL characters', { code: 'INVALID_INPUT' });
@@ -53,6 +56,9 @@ function rootOf(error: GraphQLError): Error {
 
 // A scalar refuses a value of the client with an error of its own class, to which graphql-js gives these beginnings.
 const isAboutInput = (error: GraphQLError) => error.path === undefined && /^(Variable "\$|Expected value of type ")/.test(error.message);
+
+// graphql-js tells a null for a file, or none at all, without asking the scalar.
+const lacksFile = (error: GraphQLError) => isAboutInput(error) && /type "\[?File!/.test(error.message);
 
 // A resolver that hands a scalar or enum something it cannot print is our bug, although graphql-js reports it like a client's fault.
 const isOutputFault = (error: GraphQLError) => error.path !== undefined && / cannot represent /.test(error.message);

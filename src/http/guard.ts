@@ -28,7 +28,7 @@ export function createGuard({ allowedHosts = [], ports = [80, 443], resolve = lo
   return {
     check(text) {
       // Parsing would pass over control characters, and whoever keeps the text could not store them.
-      if (!URL.canParse(text) || /[\p{Cc}\p{Surrogate}]/u.test(text)) throw new UserError('URL_REFUSED', `Expected a URL such as https://example.org/cat.jpg but received "${text.slice(0, 100)}"`);
+      if (!URL.canParse(text) || /[\p{Cc}\p{Surrogate}]/u.test(text)) throw new UserError('URL_REFUSED', `Expected a URL such as https://example.org/path but received "${text.slice(0, 100)}"`);
       const url = new URL(text);
       if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new UserError('URL_REFUSED', `Expected a URL that starts with http:// or https:// but received ${url.protocol.slice(0, 40)}`);
       if (url.username || url.password) throw new UserError('URL_REFUSED', `Expected a URL without a user name and password but received one with them for ${url.host}`);

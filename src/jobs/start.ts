@@ -173,15 +173,24 @@ async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | n
 }
 
 function parseParameters(operation: Operation, parameters: unknown): unknown {
-  const parsed = operation.parameters.safeParse(parameters);
+  const parsed = operation.parameters.safeParse(parameters, { reportInput: true });
   if (parsed.success) return storable(parsed.data);
-  throw new UserError('INVALID_INPUT', `The parameters of ${operation.name} are not valid:\n${z.prettifyError(parsed.error)}`);
+  throw new UserError('INVALID_INPUT', `The parameters of ${operation.name} are not valid:\n${z.prettifyError({ issues: parsed.error.issues.map(withInput) })}`);
+}
+
+/** With what came, where the sentence does not say it. */
+function withInput<Issue extends z.core.$ZodIssue>(issue: Issue): Issue {
+  const { message, input } = issue;
+  if (typeof input === 'object' || input === undefined || /\breceived\b/.test(message)) return issue;
+  const came = typeof input === 'string' && input.length > 60 ? `${input.length} characters` : JSON.stringify(input);
+  return { ...issue, message: `${message} but received ${came}` };
 }
 
 /** Refuses what is out of its range. */
 export function checkOptions({ idempotencyKey, deadlineSeconds, priority, waitMs }: JobOptions): void {
   if (idempotencyKey != null && !/^[\x21-\x7e]{1,200}$/.test(idempotencyKey)) {
-    throw new UserError('INVALID_INPUT', `Expected idempotencyKey to be 1 to 200 visible ASCII characters but received ${idempotencyKey.length}`);
+    const [odd] = /[^\x21-\x7e]/u.exec(idempotencyKey) ?? [];
+    throw new UserError('INVALID_INPUT', `Expected idempotencyKey to be 1 to 200 visible ASCII characters but received ${odd ? `${JSON.stringify(odd)} in it` : idempotencyKey.length}`);
   }
   if (deadlineSeconds != null && (deadlineSeconds < 1 || deadlineSeconds > 604_800)) {
     throw new UserError('INVALID_INPUT', `Expected deadlineSeconds between 1 and 604800 (a week) but received ${deadlineSeconds}`);

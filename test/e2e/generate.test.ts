@@ -79,7 +79,7 @@ test('bytes that are no picture are the fault of the provider, and wishes beyond
   server.every('images', { status: 200, body: { data: [{ b64_json: Buffer.from('no picture at all').toString('base64') }] } });
   expect(await generate({ prompt: 'rubbish' }, { provider: 'openai' })).toMatchObject({ status: 'FAILED', outputs: [], failure: { code: 'PROVIDER_ERROR', retryable: true } });
   server.every('images');
-  for (const [input, word] of [[{ prompt: ' ' }, 'prompt'], [{ prompt: 'a', count: 11 }, 'count'], [{ prompt: 'a', width: 5000 }, 'width'], [{ prompt: 'a', seed: -1 }, 'seed']] as const) {
+  for (const [input, word] of [[{ prompt: ' ' }, 'prompt'], [{ prompt: 'a', count: 11 }, '<=10 but received 11\n  → at count'], [{ prompt: 'a', width: 5000 }, 'width'], [{ prompt: 'a', seed: -1 }, 'seed']] as const) {
     expect((await client.ask(start, { input })).errors?.[0]).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringContaining(word) });
   }
   const { operations } = await client.get('{ operations { name providers { name available reason isDefault } } }');

@@ -105,6 +105,10 @@ test('a wish that cannot be is refused in a sentence, and a model that is not th
   expect(await refusal({ input: { backgroundColor: 'reddish' } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/#ffffff/) });
   expect(await refusal({ input: { format: 'JPEG' } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/JPEG, which has no transparency/) });
   expect(await refusal({ input: { crop: { x: 0.5, y: 0, width: 0.6, height: 1 } } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/within the picture/) });
+  expect((await refusal({ input: { aspectRatio: '16/9' } }))?.message).toBe('The parameters of remove-background are not valid:\n✖ Expected width and height such as "4:5" but received "16/9"\n  → at aspectRatio');
+  expect((await refusal({ options: { idempotencyKey: 'é' } }))?.message).toBe('Expected idempotencyKey to be 1 to 200 visible ASCII characters but received "é" in it');
+  expect((await refusal({ options: { idempotencyKey: 'x'.repeat(201) } }))?.message).toMatch(/but received 201$/);
+  expect((await refusal({ options: { webhookUrl: 'nix' } }))?.message).toBe('Expected a URL such as https://example.org/path but received "nix"');
   expect(await refusal({ input: { aspectRatio: '1:11' } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/"10:1"/) });
   expect(await refusal({ input: { backgroundColor: '#fff000', backgroundImageId: id } })).toMatchObject({ extensions: { code: 'INVALID_INPUT' }, message: expect.stringMatching(/received both/) });
   expect(await refusal({ options: { provider: 'u2net' } })).toMatchObject({ extensions: { code: 'PROVIDER_UNAVAILABLE' }, message: expect.stringMatching(/U2NET_MODEL_PATH/) });

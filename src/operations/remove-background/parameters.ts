@@ -7,7 +7,7 @@ const crop = z
   .strictObject({ x: share, y: share, width: share.positive(), height: share.positive() })
   .refine(({ x, y, width, height }) => x + width <= 1 + 1e-6 && y + height <= 1 + 1e-6, 'Expected a rectangle within the picture: x + width and y + height at most 1');
 
-const aspectRatio = z.string().regex(/^[1-9]\d{0,3}:[1-9]\d{0,3}$/, 'Expected width and height such as "4:5"').refine((text) => Math.abs(Math.log(shapeOf(text))) <= Math.log(10) + 1e-9, 'Expected a shape between "1:10" and "10:1"');
+const aspectRatio = z.string().regex(/^[1-9]\d{0,3}:[1-9]\d{0,3}$/, { error: 'Expected width and height such as "4:5"', abort: true }).refine((text) => Math.abs(Math.log(shapeOf(text))) <= Math.log(10) + 1e-9, 'Expected a shape between "1:10" and "10:1"');
 
 /** Width over height of "4:5". */
 export function shapeOf(ratio: string): number {
