@@ -81,7 +81,8 @@ builder.mutationFields((t) => ({
     },
     resolve: async (_root, which, { app, viewer }) => {
       const { ids, count } = await selectJobs(app, viewer, which, retriable);
-      const started = await startEach(ids, (id) => retryJob(app, viewer, id));
+      // Two who send one filter at the same moment are given the same jobs.
+      const started = await startEach(ids, (id) => retryJob(app, viewer, id, { isOnce: Boolean(which.filter) }));
       // What was refused is still there to be counted.
       return { ...started, remaining: Math.max(0, (await count()) - started.refusals.length) };
     },

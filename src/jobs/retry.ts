@@ -4,8 +4,8 @@ import { UserError } from '../errors.ts';
 import { getOperation } from '../operations/index.ts';
 import { startJob, type StartedJob } from './start.ts';
 
-/** Starts the work of an ended job again, as a new job that points back. The cache is not asked: a retry means run it. */
-export async function retryJob(app: App, viewer: Viewer, id: string): Promise<StartedJob> {
+/** Starts the work of an ended job again, as a new job that points back. The cache is not asked: a retry means run it. With `isOnce` all who ask for it get one and the same retry. */
+export async function retryJob(app: App, viewer: Viewer, id: string, { isOnce = false } = {}): Promise<StartedJob> {
   const job = await app.db.job.findFirst({ where: { id, ownerId: viewer.id }, include: { inputs: { orderBy: { position: 'asc' } } } });
   if (!job) throw new UserError('NOT_FOUND', 'There is no job with this id');
   if (job.status !== 'FAILED' && job.status !== 'CANCELLED') {
@@ -17,7 +17,7 @@ export async function retryJob(app: App, viewer: Viewer, id: string): Promise<St
     operation: getOperation(job.operation),
     inputIds: inputs.map((input) => input.assetId),
     parameters: job.parameters,
-    options: { provider: job.provider, priority: job.priority, useCache: false },
+    options: { provider: job.provider, priority: job.priority, useCache: false, idempotencyKey: isOnce ? `retry:${id}` : null },
     retryOfId: job.id,
   });
 }

@@ -1,6 +1,8 @@
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { tokenViewer } from '../../src/access/viewer.ts';
 import { drawSample } from '../../src/compute/draw.ts';
+import { retryJob } from '../../src/jobs/retry.ts';
 import { startTestApp, type TestApp } from '../app.ts';
 import type { TestClient } from '../client.ts';
 import { createJob } from '../fixtures/job-rows.ts';
@@ -59,6 +61,15 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('what al
     await jobs.end(late.data.analyzeImages.jobs[1].id);
     const { errors } = await analyze([held!.imageId], { waitMs: 30_001 });
     expect(errors?.[0]).toMatchObject({ extensions: { code: 'INVALID_INPUT', hint: expect.stringMatching(/subscription/) }, message: expect.stringMatching(/30000 but received 30001/) });
+  });
+
+  test('those who retry with one filter at the same moment are given one and the same retry', async () => {
+    const who = await darkroom.client();
+    const [image] = await jobsOf(who).start(await orderedPicture('refuse', 'measure'));
+    await who.untilEnded([image!.jobId]);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => retryJob(darkroom.app, tokenViewer(who.viewer), rowIdOf(image!.jobId), { isOnce: true })));
+    expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+    expect((await retry({ filter: {} }, who)).data.retryJobs).toEqual({ jobs: [], refusals: [], remaining: 0 });
   });
 
   test('all failed jobs are retried with one filter, each once, a hundred at a time, and the rest is told', async () => {
