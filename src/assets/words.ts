@@ -3,7 +3,7 @@ import type { Sql } from '../database/sql.ts';
 import { originOf } from './details.ts';
 
 /** File names become words: "red-car_01.jpg" is found by "red", "car" and "jpg". */
-const wordsOf = (filename: string) => filename.replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+export const wordsOf = (filename: string) => filename.replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
 
 /** What search reads of an asset: `tags` are all of its tags, `facts` those of its latest analysis. */
 export interface Searched extends Pick<Asset, 'filename' | 'kind' | 'details' | 'title' | 'altText'> {

@@ -34,15 +34,16 @@ function plan(viewer: Viewer, { query, filter, order }: ImageSearch) {
   const words = wordsQuery(query);
   const color = colorWish(filter ?? {});
   const colorScore = Prisma.sql`coalesce(color.score, 0)`;
-  const score = words && color ? Prisma.sql`sqrt(${wordsScore(words)} * ${colorScore})` : words ? wordsScore(words) : color ? colorScore : Prisma.sql`null::float8`;
+  const wanted = words?.wanted && wordsScore(words.wanted);
+  const score = wanted && color ? Prisma.sql`sqrt(${wanted} * ${colorScore})` : wanted ?? (color ? colorScore : Prisma.sql`null::float8`);
   const wished = orders[order ?? 'RELEVANCE'];
-  const sort = wished ?? (words || color ? { by: score, cast: Prisma.sql`::float8`, cursor: 'number', direction: 'desc' } as const : orders.NEWEST);
+  const sort = wished ?? (wanted || color ? { by: score, cast: Prisma.sql`::float8`, cursor: 'number', direction: 'desc' } as const : orders.NEWEST);
   const source = Prisma.sql`asset
     ${words ? Prisma.sql`join search_document document on document.asset_id = asset.id` : Prisma.empty}
     ${color ? Prisma.sql`left join (${colorScores(viewer.id, color)}) color on color.asset_id = asset.id` : Prisma.empty}`;
   const conditions = [
     imageConditions(viewer.id, { ...filter, color: null }),
-    ...(words ? [Prisma.sql`document.owner_id = ${viewer.id} and document.words @@ ${words}`] : []),
+    ...(words ? [Prisma.sql`document.owner_id = ${viewer.id} and document.words @@ ${words.matches}`] : []),
     ...(color ? [Prisma.sql`${colorScore} >= ${color.minShare}::float8`] : []),
   ];
   return { score, sort, source, where: Prisma.join(conditions, ' and ') };

@@ -87,7 +87,7 @@ const ImageSearchConnection = builder.connectionObject(
   {
     name: 'ImageSearchEdge',
     fields: (t) => ({
-      score: t.float({ nullable: true, description: 'How well it matches words and colour, 0 to 1; null when neither was asked for. Compare it within one search only.', resolve: (edge) => (edge as unknown as SearchEdge).score }),
+      score: t.float({ nullable: true, description: 'How well it matches words and colour, 0 to 1; null when neither was asked for: words with a minus only leave out. Compare it within one search only.', resolve: (edge) => (edge as unknown as SearchEdge).score }),
       matchedBy: t.field({ type: [MatchedBy], resolve: (edge) => (edge as unknown as SearchEdge).matchedBy }),
       highlight: t.string({ nullable: true, description: 'The place that matches best, with the words between **asterisks**.', resolve: (edge) => (edge as unknown as SearchEdge).highlight }),
     }),
@@ -118,7 +118,7 @@ async function imagePage(
   const words = wordsQuery(search.query);
   const [nodes, reasons] = await Promise.all([
     loadImages(context, ids, queryFromInfo({ context, info, paths: nodePaths })),
-    words ? explainWords(app.sql, ids, words) : new Map<string, { matchedBy: MatchedField[]; highlight: string | null }>(),
+    words?.anyWanted ? explainWords(app.sql, ids, words.anyWanted) : new Map<string, { matchedBy: MatchedField[]; highlight: string | null }>(),
   ]);
   const edges: SearchEdge[] = [];
   for (const edge of found) {
@@ -147,7 +147,7 @@ builder.queryFields((t) => ({
     scope: 'images:read',
     description: 'Images by words (title, caption, tags, text, file name), facts and colour.',
     args: {
-      query: t.arg.string({ description: 'All words must occur; "quoted phrases", or and -not work. The last word also matches as a beginning. English endings do not matter.' }),
+      query: t.arg.string({ description: 'All words must occur; "quoted phrases", or and -not work; red-car.jpg is one phrase. The last word also matches as a beginning. English endings do not matter.' }),
       ...listArgs,
       ...t.arg.connectionArgs(),
     },

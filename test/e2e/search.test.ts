@@ -48,6 +48,42 @@ test('a search by words finds the picture that is named so, first, and says wher
   expect(names(await search({ query: '"street lights" or mug' })).sort()).toEqual(['blurred-street-lights.jpg', 'yellow-mug-on-white.jpg']);
 });
 
+test('a file is found by its name as it is written, whole or begun, and a word by its hyphens', async () => {
+  const stranger = await darkroom.client();
+  const files = ['coffee-small.jpg', 'red-car.jpg', 'DSC-0012.png', '2024-05-01.jpg', 'view_of-the-sea.png', 'IMG_1234.JPG', 'mug.webp'];
+  const shades = await Promise.all(files.map((_, index) => sharp({ create: { width: 64, height: 64, channels: 3, background: { r: 30 * index, g: 90, b: 120 } } }).png().toBuffer()));
+  const { results } = await stranger.upload(files.map((name, index) => ({ name, bytes: shades[index]! })), { run: [] });
+  await stranger.get('mutation ($id: ID!) { updateImage(id: $id, input: { title: "My mother-in-law at red-car.example", tags: ["black-and-white"] }) { id } }', { id: results.at(-1).image.id });
+  const find = async (query: string) => {
+    const { searchImages } = await stranger.get('query ($query: String!) { searchImages(query: $query) { edges { matchedBy highlight node { filename } } } }', { query });
+    return (searchImages.edges as Edge[]).map(({ node, matchedBy }) => [node.filename, ...matchedBy].join(' ')).sort();
+  };
+  for (const name of files) expect(await find(name), name).toEqual([`${name} FILENAME`]);
+  for (const [query, name] of [['coffee-sm', 'coffee-small.jpg'], ['DSC-00', 'DSC-0012.png'], ['2024-05', '2024-05-01.jpg'], ['2024-05-01', '2024-05-01.jpg'], ['view_of-the-se', 'view_of-the-sea.png'], ['"red-car.jpg"', 'red-car.jpg'], ['small -red-car.jpg', 'coffee-small.jpg'], ['nothing or small-coffee or coffee', 'coffee-small.jpg']] as const) {
+    expect(await find(query), query).toEqual([`${name} FILENAME`]);
+  }
+  for (const [query, ...matchedBy] of [['mother-in-law', 'TITLE'], ['"mother in law"', 'TITLE'], ['law red-car.example', 'TITLE'], ['black-and-white', 'TAG'], ['black-and-wh', 'TAG'], ['mother-in-law black-and-white', 'TITLE', 'TAG']] as const) {
+    expect(await find(query), query).toEqual([['mug.webp', ...matchedBy].join(' ')]);
+  }
+  expect(await find('-png -jpg')).toEqual(['mug.webp']);
+  expect(await find('red-car -"red car jpg"')).toEqual([]);
+});
+
+test('what is left out changes no score and no order, and only leaving out scores nothing', async () => {
+  const rank = ({ edges }: { edges: Edge[] }) => edges.map(({ node, score }) => [node.filename, score]);
+  const whole = rank(await search({ query: 'red or car' }));
+  expect(whole.length).toBeGreaterThan(2);
+  const without = rank(await search({ query: 'red -copy or car -copy' }));
+  expect(without).toEqual(whole.filter(([name]) => !String(name).includes('copy')));
+  expect(new Set(without.map(([, score]) => score)).size).toBeGreaterThan(1);
+  const rest = await search({ query: '-red', first: 100 });
+  expect(rest.edges.map(({ score, matchedBy }) => ({ score, matchedBy }))).toEqual(rest.edges.map(() => ({ score: null, matchedBy: [] })));
+  expect(names(rest)).toEqual(names(await search({ query: '-red', orderBy: 'NEWEST', first: 100 })));
+  expect(rest.totalCount).toBeGreaterThan(2);
+  const colored = await search({ query: '-copy', filter: { color: { near: '#c8201e' } } });
+  expect(rank(colored)).toEqual(rank(await search({ filter: { color: { near: '#c8201e' } } })).filter(([name]) => !String(name).includes('copy')));
+});
+
 test('a text inside a picture that could be read is found', async () => {
   const { image } = await client.get('query ($id: ID!) { image(id: $id) { analysis { codes { format text } tags { name } } } }', { id: images.get('qr-code-poster.png') });
   expect(image.analysis.codes[0].format).toMatch(/QR/i);
