@@ -1,6 +1,7 @@
 import { colorsNamed } from 'culori';
 import { describe, expect, test } from 'vitest';
 import { colorName, colorNames, type ColorName } from '../src/compute/color-names.ts';
+import { colorLikeness } from '../src/compute/color-likeness.ts';
 import { labDistanceSquared, labToHex, rgbToLab } from '../src/compute/oklab.ts';
 import { measureColors } from '../src/compute/palette.ts';
 import { parseColor } from '../src/compute/parse-color.ts';
@@ -61,6 +62,27 @@ describe('OKLab', () => {
     expect(parseColor('RebeccaPurple')).not.toBeNull();
     expect(parseColor('oklch(0.5 none none)')).toEqual([0.5, 0, 0]);
     for (const text of ['', 'reddish', '#12', 'transparent', 'url(x)']) expect(parseColor(text), text).toBeNull();
+  });
+});
+
+describe('the likeness of colours', () => {
+  const likeness = (one: string, other: string) => colorLikeness(parseColor(one)!, parseColor(other)!);
+
+  test('is 1 for the same colour, the same both ways, and less the less they look alike', () => {
+    for (const color of ['black', 'white', 'teal', '#e3912f', '#0c0e0d']) expect(likeness(color, color), color).toBe(1);
+    expect(likeness('#e3912f', '#f19964')).toBe(likeness('#f19964', '#e3912f'));
+    for (const [color, ...others] of [['#e3912f', '#e4952f', '#cf8a53', '#83552f', '#bbac80'], ['#c8201e', '#b61f23', '#b26156', '#d76642', '#f2b674'], ['#63a7db', '#5387bf', '#334a69', '#3c7278', '#1d5239'], ['black', '#0c0e0d', '#161308', '#302d28', '#808080']] as const) {
+      const likes = others.map((other) => likeness(color, other));
+      expect(likes, color).toEqual([...likes].sort((one, other) => other - one));
+      expect(likes[0], color).toBeGreaterThan(0.25);
+      expect(likes.at(-1), color).toBeLessThan(0.05);
+    }
+  });
+
+  test('is nothing between a gray and a colour', () => {
+    for (const color of ['teal', 'red', 'blue', '#3c7278', '#e3912f', '#d8d06a', '#17538d', '#728b53']) {
+      for (const gray of ['#000000', '#333333', '#757f80', '#8c8c8c', '#a1988f', '#c7c4c3', '#ffffff']) expect(likeness(color, gray), `${color} ${gray}`).toBe(0);
+    }
   });
 });
 

@@ -1,5 +1,4 @@
-import { labDistanceSquared } from '../../src/compute/oklab.ts';
-import { colorTolerance } from '../../src/compute/palette.ts';
+import { colorLikeness } from '../../src/compute/color-likeness.ts';
 import { parseColor } from '../../src/compute/parse-color.ts';
 import type { Client } from './client.ts';
 import { bestLikeness, tellingColor, tellingWords, type Count, type Neighbour, type Painted } from './questions.ts';
@@ -65,10 +64,10 @@ async function showColor(screen: Screen, client: Client, images: Library['images
   }));
 }
 
-/** The colours that look like this one, the most alike first. */
+/** The colours that count as this one, those first to which the picture owes most of its score. */
 function nearest(hex: string, palette: Painted['palette']): Painted['palette'] {
-  const distance = (other: string) => labDistanceSquared(parseColor(hex)!, parseColor(other)!);
-  return palette.filter((color) => distance(color.hex) < (2 * colorTolerance) ** 2).sort((one, other) => distance(one.hex) - distance(other.hex));
+  const weight = (color: Painted['palette'][number]) => color.share * colorLikeness(parseColor(hex)!, parseColor(color.hex)!);
+  return palette.filter((color) => weight(color) > 0).sort((one, other) => weight(other) - weight(one));
 }
 
 async function showSimilar(screen: Screen, client: Client): Promise<void> {

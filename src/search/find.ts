@@ -2,7 +2,7 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { Prisma } from '../database/generated/client.ts';
 import { parseCursor, printCursor, type CursorKind } from '../keyset.ts';
-import { colorScores, colorWish, imageConditions, type ImageFilter } from './filter.ts';
+import { colorScores, colorWish, imageConditions, isDominant, type ImageFilter } from './filter.ts';
 import { wordsQuery, wordsScore } from './words.ts';
 
 export interface ImageSearch {
@@ -89,7 +89,7 @@ export interface FacetCount {
 
 const facets = {
   tags: Prisma.sql`select name as value, count(distinct asset_id)::int as count from image_tag where asset_id in (select id from found) group by name`,
-  colors: Prisma.sql`select name as value, count(*)::int as count from (select asset_id, name from image_color where asset_id in (select id from found) group by asset_id, name having sum(share) >= 0.08) shares group by name`,
+  colors: Prisma.sql`select name as value, count(*)::int as count from (select asset_id, name from image_color where asset_id in (select id from found) group by asset_id, name having ${isDominant}) shares group by name`,
   formats: Prisma.sql`select format as value, count(*)::int as count from found group by format`,
   orientations: Prisma.sql`select case when width > height then 'LANDSCAPE' when width < height then 'PORTRAIT' else 'SQUARE' end as value, count(*)::int as count from found group by 1`,
 };

@@ -2,10 +2,10 @@ import { ImageFormatEnum, Orientation, VisibilityEnum } from '../assets/schema.t
 import { builder } from '../graphql/builder.ts';
 
 const ColorFilter = builder.inputType('ColorFilter', {
-  description: 'Pictures with a colour near the given one, by how the eye sees colours (OKLab), not by RGB numbers.',
+  description: 'Pictures with a colour like the given one, by how the eye sees colours (OKLab), not by RGB numbers: hue decides, of a gray the lightness.',
   fields: (t) => ({
-    near: t.string({ required: true, description: 'Any CSS colour: "#c02030", "teal", "rgb(20 90 200)".' }),
-    minShare: t.float({ defaultValue: 0.05, description: 'How much of the picture must have it, 0 to 1. Colours a little off count partly.' }),
+    near: t.string({ required: true, description: 'Any CSS colour: "#c02030", "crimson", "rgb(20 90 200)". One of the names of `facets.colors`, such as "blue", stands for all that goes by it.' }),
+    minShare: t.float({ defaultValue: 0.05, description: 'How much of the picture must have it, 0 to 1. Colours a little off count partly, of a name fully.' }),
   }),
 });
 
@@ -24,6 +24,7 @@ export const ImageFilterInput = builder.inputType('ImageFilter', {
   fields: (t) => ({
     tags: t.stringList({ description: 'All of these tags, the viewer\'s or the analysis\'s: at most 50.' }),
     anyTags: t.stringList({ description: 'At least one of these tags: at most 50.' }),
+    colors: t.stringList({ description: 'All of these colours, by the names of `facets.colors`: each covers at least 8 % of the picture.' }),
     color: t.field({ type: ColorFilter }),
     orientation: t.field({ type: [Orientation], description: 'Any of these.' }),
     format: t.field({ type: [ImageFormatEnum], description: 'Any of these.' }),

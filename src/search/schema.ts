@@ -55,7 +55,7 @@ const Facets = builder.objectRef<SearchConnection>('ImageFacets').implement({
       });
     return {
       tags: facet('tags', 'Tags, the viewer\'s and the analysis\'s.'),
-      colors: facet('colors', 'Names of colours that cover at least 8 % of a picture.'),
+      colors: facet('colors', 'Names of colours that cover at least 8 % of a picture; the filter `colors` takes them.'),
       formats: facet('formats', 'Formats, as in ImageFormat.'),
       orientations: facet('orientations', 'As in Orientation.'),
     };

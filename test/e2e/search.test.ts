@@ -1,6 +1,8 @@
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { colorLikeness } from '../../src/compute/color-likeness.ts';
 import { drawSample, sampleNames } from '../../src/compute/draw.ts';
+import { parseColor } from '../../src/compute/parse-color.ts';
 import { startTestApp, type TestApp } from '../app.ts';
 import type { TestClient } from '../client.ts';
 
@@ -101,6 +103,19 @@ test('a search by colour ranks by how much of the picture has it', async () => {
   expect((await search({ query: 'car', filter: { color: { near: '#c8201e' } } })).edges[0]!.node.filename).toMatch(/^red-car/);
 });
 
+test('what the database scores is how much of the palette goes by the name, or is like the colour', async () => {
+  const { images: { nodes } } = await client.get('{ images(first: 100) { nodes { filename analysis { colors { palette { hex name share } } } } } }');
+  for (const near of ['black', ' Teal', 'grey', '#0c0e0d', '#777777', '#63a7db', '#e3912f', '#bbac80']) {
+    const scores = new Map((await search({ filter: { color: { near, minShare: 0 } }, first: 100 })).edges.map(({ node, score }) => [node.filename, score]));
+    const name = near.startsWith('#') ? undefined : near.trim().toLowerCase().replace('grey', 'gray');
+    const counts = (color: { hex: string; name: string }) => (name ? Number(color.name === name) : colorLikeness(parseColor(near)!, parseColor(color.hex)!));
+    for (const { filename, analysis } of nodes as { filename: string; analysis: { colors: { palette: { hex: string; name: string; share: number }[] } } }[]) {
+      const expected = analysis.colors.palette.reduce((sum, color) => sum + color.share * counts(color), 0);
+      expect(Math.abs(scores.get(filename)! - Math.min(1, expected)), `${near} in ${filename}`).toBeLessThan(0.03);
+    }
+  }
+});
+
 test('facts filter, and every total and facet counts what really matches', async () => {
   const all = await search({ first: 100 });
   expect(all.totalCount).toBe(images.size);
@@ -108,6 +123,10 @@ test('facts filter, and every total and facet counts what really matches', async
   for (const { value, count } of all.facets.formats!) expect((await search({ filter: { format: [value] } })).totalCount).toBe(count);
   for (const { value, count } of all.facets.orientations!) expect((await search({ filter: { orientation: [value] } })).totalCount).toBe(count);
   for (const { value, count } of all.facets.tags!.slice(0, 5)) expect((await search({ filter: { tags: [value] } })).totalCount).toBe(count);
+  for (const { value, count } of all.facets.colors!) expect((await search({ filter: { colors: [value] } })).totalCount, value).toBe(count);
+  const [first, second] = all.facets.colors!.map(({ value }) => value);
+  const both = await search({ filter: { colors: [first, second] } });
+  expect(both.facets.colors!.filter(({ value }) => value === first || value === second).map(({ count }) => count)).toEqual([both.totalCount, both.totalCount]);
   expect((await search({ filter: { tags: ['no such tag'] } })).totalCount).toBe(0);
   expect((await search({ filter: { createdAt: { from: '2100-01-01T00:00:00Z' } } })).totalCount).toBe(0);
   const wide = await search({ filter: { width: { from: 400 }, analyzed: true } });
@@ -221,6 +240,7 @@ test('hostile searches are searches: escaped, capped, and answered', async () =>
   }
   expect((await client.ask('query ($query: String) { searchImages(query: $query) { totalCount } }', { query: 'a'.repeat(100_000) })).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
   expect((await client.ask('{ searchImages(filter: { color: { near: "reddish" } }) { totalCount } }')).errors?.[0]?.message).toMatch(/CSS colour.*"reddish"/);
+  expect((await client.ask('{ searchImages(filter: { colors: ["reddish"] }) { totalCount } }')).errors?.[0]).toMatchObject({ message: expect.stringMatching(/among black, blue.*"reddish"/) as string, extensions: { code: 'INVALID_INPUT' } });
   expect((await client.ask('{ images(after: "nonsense") { edges { cursor } } }')).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
 });
 
