@@ -65,7 +65,7 @@ async function similarPage(likeness: Likeness, args: SimilarArguments, context: 
 }
 
 const similarArgs = builder.args((t) => ({
-  minScore: t.float({ description: 'Leave out what is less similar, 0 to 1. For copies 0.9, for look-alikes 0.6.' }),
+  minScore: t.float({ description: 'Leave out what scores less, 0 to 1. From 0.9 on all are copies, from 0.6 on look-alikes. A copy that only its hash gives away (`hashDistance` at most 31) can score less than either: `duplicates` has these too.' }),
   filter: t.field({ type: ImageFilterInput }),
   first: t.int({ description: 'At most this many, 1 to 100; 20 without it.' }),
   after: t.string({ description: 'Go on behind this cursor.' }),
