@@ -26,8 +26,8 @@ export function checkPage({ first, last, after, before }: PageArguments): void {
   if (after != null && before != null) throw new UserError('INVALID_INPUT', 'Expected `after` or `before` but received both');
 }
 
-/** A cursor names the sort value and the id of its row, so it stays good when rows come and go. */
-export const printCursor = (value: string | number, id: string): string => Buffer.from(JSON.stringify([value, id])).toString('base64url');
+/** A cursor names the sort value and the id of its row, so it stays good when rows come and go; and its list, where others are sorted by the like. */
+export const printCursor = (value: string | number, id: string, list?: string): string => Buffer.from(JSON.stringify(list ? [value, id, list] : [value, id])).toString('base64url');
 
 /** What a list is sorted by. Where Postgres compares, only what it can compare is let through. */
 const kinds = {
@@ -39,10 +39,10 @@ const kinds = {
 export type CursorKind = keyof typeof kinds;
 type ValueOf<Kind extends CursorKind> = (typeof kinds)[Kind] extends (value: unknown) => value is infer Value ? Value : never;
 
-export function parseCursor<Kind extends CursorKind>(cursor: string, kind: Kind): { value: ValueOf<Kind>; id: string } {
+export function parseCursor<Kind extends CursorKind>(cursor: string, kind: Kind, list?: string): { value: ValueOf<Kind>; id: string } {
   try {
-    const [value, id] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown];
-    if (kinds[kind](value) && typeof id === 'string' && /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(id)) return { value: value as ValueOf<Kind>, id };
+    const [value, id, itsList] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    if (kinds[kind](value) && typeof id === 'string' && /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/.test(id) && itsList === list) return { value: value as ValueOf<Kind>, id };
   } catch {
     // Neither JSON nor a time: not ours.
   }

@@ -48,7 +48,8 @@ interface SimilarArguments {
 async function similarPage(likeness: Likeness, args: SimilarArguments, context: Context, info: GraphQLResolveInfo) {
   checkPage(args);
   const first = args.first ?? defaultPageSize;
-  const cursor = args.after ? parseCursor(args.after, 'number') : undefined;
+  const list = 'assetId' in likeness ? likeness.assetId : likeness.sha256;
+  const cursor = args.after ? parseCursor(args.after, 'number', list) : undefined;
   const found = await findSimilar(context.app, context.viewer, likeness, {
     limit: first + 1,
     minScore: args.minScore,
@@ -59,7 +60,7 @@ async function similarPage(likeness: Likeness, args: SimilarArguments, context: 
   const nodes = await loadImages(context, page.map((image) => image.assetId), queryFromInfo({ context, info, paths: nodePaths }));
   const edges = page.flatMap((image) => {
     const node = nodes.get(image.assetId);
-    return node ? [{ ...image, node, cursor: printCursor(image.distance, image.assetId) }] : [];
+    return node ? [{ ...image, node, cursor: printCursor(image.distance, image.assetId, list) }] : [];
   });
   return { edges, pageInfo: { startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null, hasNextPage: found.length > first, hasPreviousPage: cursor !== undefined } };
 }

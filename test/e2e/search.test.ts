@@ -184,6 +184,10 @@ test('minScore cuts, cursors go on, and filters hold for similar images too', as
     page = await similar('red-car.jpg', { first: 4, after: page.pageInfo.endCursor });
   }
   expect(walked).toEqual(whole.map((edge) => edge.node.filename));
+  for (const query of ['query ($to: SimilarToInput!, $after: String) { similarImages(to: $to, after: $after) { edges { cursor } } }', 'query ($after: String) { searchImages(query: "car", after: $after) { edges { cursor } } }']) {
+    const { errors } = await client.ask(query, { ...(query.includes('$to') && { to: { imageId: images.get('snowy-mountains.jpg') } }), after: whole[3]!.cursor });
+    expect(errors, query).toMatchObject([{ message: expect.stringMatching(/a cursor of the same list/) as string, extensions: { code: 'INVALID_INPUT' } }]);
+  }
   const pngs = names(await similar('red-car.jpg', { filter: { format: ['PNG'] } }));
   expect(pngs.every((name) => name.endsWith('.png'))).toBe(true);
 });
