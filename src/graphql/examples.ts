@@ -5,11 +5,15 @@ export interface Example {
   variables: Record<string, unknown>;
 }
 
+/** Whoever presses play at once finds it in the message of the error. */
+const noId = 'the id of a picture';
+
 /** Also what the upload bar above GraphiQL sends, with the chosen files in `files`. */
 export const uploadExample: Example = {
   title: 'Upload',
-  query: `# GraphiQL cannot attach files: choose them in
-# the bar above, which sends exactly this.
+  query: `# The play button cannot attach files: choose
+# pictures in the bar above and press Upload
+# there, which sends exactly this with them.
 mutation Upload($files: [File!]!, $options: UploadOptions) {
   uploadImages(files: $files, options: $options) {
     results {
@@ -91,8 +95,10 @@ query Search($words: String, $filter: ImageFilter) {
 /** Its variable `imageId` is filled in by the upload bar. */
 export const similarExample: Example = {
   title: 'Similar',
-  query: `# The id comes from an upload (the bar above has
-# a link for it) or from the tab Search.
+  query: `# First put the id of a picture into imageId,
+# below. For one that you upload in the bar above
+# the link "similar" does it; others are in the
+# tab Search.
 query Similar($imageId: ID!) {
   similarImages(to: { imageId: $imageId }, minScore: 0.5, first: 20) {
     edges {
@@ -103,16 +109,18 @@ query Similar($imageId: ID!) {
   }
 }
 `,
-  variables: { imageId: '' },
+  variables: { imageId: noId },
 };
 
 /** Its variable `imageId` is filled in by the upload bar. */
 export const cutOutExample: Example = {
   title: 'CutOut',
-  query: `# The subject alone, and as a 3D model. The id
-# comes from an upload (the bar above has a link
-# for it) or from the tab Search. Without waitMs
-# the jobs are answered at once, to be watched.
+  query: `# The subject alone, and as a 3D model. First put
+# the id of a picture into imageId, below. For one
+# that you upload in the bar above the link "cut
+# out" does it; others are in the tab Search.
+# Without waitMs the jobs are answered at once, to
+# be watched.
 mutation CutOut($imageId: ID!, $input: RemoveBackgroundInput, $options: JobOptions) {
   removeBackground(imageId: $imageId, input: $input, options: $options) {
     id
@@ -141,7 +149,7 @@ mutation CutOut($imageId: ID!, $input: RemoveBackgroundInput, $options: JobOptio
   }
 }
 `,
-  variables: { imageId: '', input: { padding: 0.04, shadow: false }, options: { waitMs: 30_000 } },
+  variables: { imageId: noId, input: { padding: 0.04, shadow: false }, options: { waitMs: 30_000 } },
 };
 
 const generateExample: Example = {

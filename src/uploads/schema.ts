@@ -101,7 +101,7 @@ builder.mutationField('uploadImages', (t) =>
 );
 
 export function checkCount({ config }: App, count: number): void {
-  if (count === 0) throw new UserError('INVALID_INPUT', 'Expected at least one file but received none');
+  if (count === 0) throw new UserError('INVALID_INPUT', 'Expected at least one file but received none', { hint: 'What is sent to uploadImages or uploadAudio travels in a multipart request; in GraphiQL choose them in the bar above the editor and press Upload there' });
   if (count > config.UPLOAD_MAX_FILES) throw new UserError('TOO_MANY_FILES', `Expected at most ${config.UPLOAD_MAX_FILES} files but received ${count}`, { hint: 'Send the rest in another request' });
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import sharp from 'sharp';
 import { drawSample } from '../../src/compute/draw.ts';
+import { cutOutExample, type Example, similarExample, uploadExample } from '../../src/graphql/examples.ts';
 import { startTestApp, type TestApp } from '../app.ts';
 
 let darkroom: TestApp;
@@ -105,6 +106,15 @@ test('words that the viewer changes are found at once', async () => {
   // Tags alone, and nothing at all, are changes as well.
   expect((await client.get('mutation ($id: ID!) { updateImage(id: $id, input: { tags: ["sea"] }) { title userTags } }', { id })).updateImage).toEqual({ title: 'Lighthouse at dusk', userTags: ['sea'] });
   expect((await client.get('mutation ($id: ID!) { updateImage(id: $id, input: {}) { title userTags } }', { id })).updateImage).toEqual({ title: 'Lighthouse at dusk', userTags: ['sea'] });
+});
+
+test('a tab of GraphiQL that needs something first says what, when it is played as it is', async () => {
+  const client = await darkroom.client();
+  const play = async ({ query, variables }: Example) => (await client.ask(query, variables)).errors![0]!;
+  expect(await play(uploadExample)).toMatchObject({ message: expect.stringContaining('at least one file'), extensions: { code: 'INVALID_INPUT', hint: expect.stringContaining('in GraphiQL choose them in the bar') } });
+  for (const example of [similarExample, cutOutExample]) {
+    expect(await play(example)).toMatchObject({ message: expect.stringContaining('received "the id of a picture"'), extensions: { code: 'INVALID_INPUT', hint: expect.stringContaining('{ images { nodes { id } } }') } });
+  }
 });
 
 test('a deleted image is gone with its bytes, its words and its jobs\' inputs', async () => {
