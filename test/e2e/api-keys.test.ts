@@ -179,7 +179,7 @@ test('an admin sees everybody, what they use and what they uploaded; nobody else
   const code = async (id: string, reason = 'x') => (await refusal(admin, suspend, { id, reason })).code;
   expect(await code(globalId('Viewer', 'desk'))).toBe('INVALID_INPUT');
   expect(await code(globalId('Viewer', 'nobody'))).toBe('NOT_FOUND');
-  expect(await code(globalId('Job', randomUUID()))).toBe('INVALID_INPUT');
+  expect(await code(globalId('Job', randomUUID()))).toBe('NOT_FOUND');
   expect(await code(globalId('Viewer', one.viewer), ' ')).toBe('INVALID_INPUT');
   expect((await refusal(admin, query, { after: 'rubbish!' })).code).toBe('INVALID_INPUT');
 });
