@@ -4,7 +4,7 @@ import { colorName, colorNames, type ColorName } from '../src/compute/color-name
 import { colorLikeness } from '../src/compute/color-likeness.ts';
 import { labDistanceSquared, labToHex, rgbToLab } from '../src/compute/oklab.ts';
 import { measureColors } from '../src/compute/palette.ts';
-import { parseColor } from '../src/compute/parse-color.ts';
+import { hexOf, parseColor } from '../src/compute/parse-color.ts';
 import type { Raster } from '../src/compute/raster.ts';
 import { areaAverage, onWhite } from '../src/compute/resample.ts';
 import { plain } from './measure-edits.ts';
@@ -62,6 +62,12 @@ describe('OKLab', () => {
     expect(parseColor('RebeccaPurple')).not.toBeNull();
     expect(parseColor('oklch(0.5 none none)')).toEqual([0.5, 0, 0]);
     for (const text of ['', 'reddish', '#12', 'transparent', 'url(x)']) expect(parseColor(text), text).toBeNull();
+  });
+
+  test('every text for a colour comes to the same six digits, and none with transparency does', () => {
+    for (const text of ['#fff', '#FFFFFF', '#ffff', ' White ', 'rgb(255 255 255)', 'hsl(0 0% 100% / 1)']) expect(hexOf(text), text).toBe('#ffffff');
+    for (const text of ['', 'reddish', '#12', 'transparent', '#ffffff80', 'rgb(255 255 255 / 50%)']) expect(hexOf(text), text).toBeNull();
+    expect([hexOf('teal'), hexOf('color(display-p3 0 1 0)'), hexOf('hsl(none 0% 50%)')]).toEqual(['#008080', '#00ff00', '#808080']);
   });
 });
 

@@ -1,6 +1,13 @@
 import { z } from 'zod';
+import { hexOf } from '../../compute/parse-color.ts';
 
-const hexColor = z.string().regex(/^#[0-9a-f]{6}$/i, 'Expected a colour such as "#ffffff"').transform((text) => text.toLowerCase());
+/** Equal colours become equal texts, and so equal work. */
+const color = z.string().transform((text, { addIssue }) => {
+  const hex = hexOf(text);
+  if (hex) return hex;
+  addIssue({ code: 'custom', input: text, message: 'Expected a CSS colour without transparency, such as "#ffffff" or "teal"' });
+  return z.NEVER;
+});
 const share = z.number().min(0).max(1);
 
 const crop = z
@@ -20,7 +27,7 @@ export const parametersSchema = z
   .strictObject({
     output: z.enum(['CUTOUT', 'MASK', 'BOTH']).default('CUTOUT'),
     format: z.enum(['PNG', 'WEBP', 'JPEG']).default('PNG'),
-    backgroundColor: hexColor.nullable().default(null),
+    backgroundColor: color.nullable().default(null),
     /** The second input of the job lies under the subject. */
     onImage: z.boolean().default(false),
     crop: crop.nullable().default(null),

@@ -37,7 +37,7 @@ const RemoveBackgroundInput = builder.inputType('RemoveBackgroundInput', {
   fields: (t) => ({
     output: t.field({ type: CutOutOutput, defaultValue: 'CUTOUT' }),
     format: t.field({ type: CutOutFormat, defaultValue: 'PNG' }),
-    backgroundColor: t.string({ description: 'What lies under the subject, such as "#ffffff". Without it: nothing.' }),
+    backgroundColor: t.string({ description: 'What lies under the subject: any CSS colour without transparency, such as "#ffffff", "teal" or "rgb(20 90 200)". Without it: nothing.' }),
     backgroundImageId: t.globalID({ for: Image, description: 'An image of yours that lies under the subject, scaled to cover the whole frame. It becomes the second input of the job. Not together with `backgroundColor`.' }),
     crop: t.field({ type: CropInput, description: 'Look only at this part of the picture: for one subject of many, or to leave away what is in the way. Without it: all of it.' }),
     trim: t.boolean({ defaultValue: true, description: 'Leave away what is empty around the subject.' }),
