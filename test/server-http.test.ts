@@ -164,6 +164,10 @@ describe('GraphQL over HTTP', () => {
   });
 });
 
+test('a port that another program has is told with the settings that help', async () => {
+  await expect(openDoor({ PORT: String(door.port) })).rejects.toThrow(`Expected to listen on port ${door.port} of 127.0.0.1 but another program listens there. Set PORT or HOST to another.`);
+});
+
 describe('the world outside', () => {
   const preflight = (origin: string) => fetch(door.endpoint, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type,authorization' } });
 

@@ -150,7 +150,7 @@ export async function startServer<Context extends object>(options: ServerOptions
   });
 
   server.listen(config.PORT, config.HOST);
-  await once(server, 'listening');
+  await once(server, 'listening').catch((error: NodeJS.ErrnoException) => { throw cannotListen(config, error); });
   const { port } = server.address() as AddressInfo;
   const host = ['0.0.0.0', '::'].includes(config.HOST) ? 'localhost' : config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
 
@@ -172,6 +172,11 @@ export async function startServer<Context extends object>(options: ServerOptions
       clearTimeout(deadline);
     },
   };
+}
+
+function cannotListen({ HOST, PORT }: Config, cause: NodeJS.ErrnoException): Error {
+  const reasons: Record<string, string> = { EADDRINUSE: 'another program listens there', EACCES: 'this user may not', EADDRNOTAVAIL: 'this machine has no such address' };
+  return new Error(`Expected to listen on port ${PORT} of ${HOST} but ${reasons[cause.code ?? ''] ?? cause.message}. Set PORT or HOST to another.`, { cause });
 }
 
 function sendJson(response: ServerResponse, status: number, body: object): void {
