@@ -34,6 +34,8 @@ export function createGuard({ allowedHosts = [], ports = [80, 443], resolve = lo
       if (url.username || url.password) throw new UserError('URL_REFUSED', `Expected a URL without a user name and password but received one with them for ${url.host}`);
       if (isAllowed(url)) return url;
       if (!ports.includes(portOf(url))) throw new UserError('URL_REFUSED', `Expected a URL with a usual port (${ports.join(', ')}) but received ${url.host}`);
+      // This machine, whatever a name service says: https://www.rfc-editor.org/rfc/rfc6761#section-6.3
+      if (/(^|\.)localhost\.?$/.test(url.hostname)) throw notPublic(url);
       const literal = url.hostname.replace(/^\[|\]$/g, '');
       if (isIP(literal) && !isPublic(literal)) throw notPublic(url);
       return url;

@@ -184,8 +184,10 @@ test('a webhook of another viewer is none, and a private address is refused', as
   for (const mutation of ['deleteWebhook(id: $id)', 'pingWebhook(id: $id) { id }', 'updateWebhook(id: $id, input: { isPaused: true }) { id }']) {
     expect((await client.ask(`mutation ($id: ID!) { ${mutation} }`, { id: webhook.id })).errors).toMatchObject([{ extensions: { code: 'NOT_FOUND' } }]);
   }
-  const refused = await client.ask('mutation ($input: WebhookInput!) { createWebhook(input: $input) { id } }', { input: { url: 'http://169.254.169.254/latest' } });
-  expect(refused.errors).toMatchObject([{ extensions: { code: 'URL_REFUSED' } }]);
+  for (const url of ['http://169.254.169.254/latest', 'http://localhost/x', 'http://app.LOCALHOST./x']) {
+    const refused = await client.ask('mutation ($input: WebhookInput!) { createWebhook(input: $input) { id } }', { input: { url } });
+    expect(refused.errors, url).toMatchObject([{ extensions: { code: 'URL_REFUSED', hint: expect.stringContaining('OUTWARD_ALLOWED_HOSTS') } }]);
+  }
   const [id] = (await analyzed('e6')).values();
   const unfit = await client.ask('mutation ($id: ID!, $options: JobOptions) { removeBackground(imageId: $id, options: $options) { id } }', { id, options: { webhookUrl: 'http://example.org/a\0b' } });
   expect(unfit.errors).toMatchObject([{ extensions: { code: 'URL_REFUSED' } }]);
