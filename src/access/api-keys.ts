@@ -33,7 +33,7 @@ export interface NewApiKey {
 
 /** A key of the viewer and its secret, which nobody can tell again: only its hash is kept. It allows no more, and lives no longer, than a key that made it. */
 export async function createApiKey({ db }: App, viewer: Viewer, { name, scopes, expiresAt }: NewApiKey): Promise<{ apiKey: ApiKey; secret: string }> {
-  if (!/^[^\p{Cc}]{1,100}$/u.test(name)) throw new UserError('INVALID_INPUT', `Expected name to be 1 to 100 characters, none of them control characters, but received ${name.length}`);
+  if (!/^(?!\s*$)[^\p{Cc}]{1,100}$/u.test(name)) throw new UserError('INVALID_INPUT', `Expected name to be 1 to 100 characters, none of them control characters and not all of them blanks, but received ${name.length > 100 ? name.length : JSON.stringify(name)}`);
   if (scopes.length === 0) throw new UserError('INVALID_INPUT', 'Expected at least one scope but received none');
   const beyond = [...withIncluded(scopes)].filter((scope) => !viewer.scopes.has(scope));
   if (beyond.length > 0) throw new UserError('FORBIDDEN', `Expected scopes that your own credential has but received ${beyond.join(', ')}`, { hint: `It has ${[...viewer.scopes].join(', ')}` });

@@ -76,6 +76,7 @@ test('a key allows no more than its maker, lives no longer, and ends with it', a
 test('names, scopes and times that cannot be are refused, and so is the 101st key', async () => {
   const owner = await darkroom.client();
   const code = async (input: object) => (await refusal(owner, create, { input })).code;
+  expect(await code({ name: ' ', scopes: ['JOBS_READ'] })).toBe('INVALID_INPUT');
   expect(await code({ name: '', scopes: ['JOBS_READ'] })).toBe('INVALID_INPUT');
   expect(await code({ name: 'a\0b', scopes: ['JOBS_READ'] })).toBe('INVALID_INPUT');
   expect(await code({ name: 'x', scopes: [] })).toBe('INVALID_INPUT');
