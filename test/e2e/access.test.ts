@@ -44,10 +44,17 @@ test('what belongs to another viewer answers everywhere as if it did not exist',
   expect((await owner.get('query ($id: ID!) { image(id: $id) { title } }', { id: image })).image).toEqual({ title: null });
 });
 
-test('an id that is none is not found, and an id of another type is refused', async () => {
+test('an id that is none, or of another type, is one that nothing has, and spoils nothing for the others', async () => {
   const client = await darkroom.client();
-  const id = Buffer.from("Image:'; drop table asset; --").toString('base64');
-  expect((await client.ask('query ($id: ID!) { image(id: $id) { id } }', { id })).errors?.[0]?.extensions.code).toBe('NOT_FOUND');
-  const job = Buffer.from('Job:5f0c4d6e-0000-4000-8000-000000000000').toString('base64');
-  expect((await client.ask('query ($id: ID!) { image(id: $id) { id } }', { id: job })).errors?.[0]?.extensions.code).toBe('INVALID_INPUT');
+  const good = (await client.uploadAndAnalyze([{ name: 'a.png', bytes: await drawSample('red-car.jpg', { width: 200 }) }], { run: [] })).get('a.png')!;
+  const bad = ['garbage', Buffer.from("Image:'; drop table asset; --").toString('base64'), Buffer.from('Job:5f0c4d6e-0000-4000-8000-000000000000').toString('base64')];
+  for (const id of bad) expect(await client.get('query ($id: ID!) { image(id: $id) { id } node(id: $id) { id } }', { id })).toEqual({ image: null, node: null });
+  expect(await client.get('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: [...bad, good] })).toEqual({ nodes: [null, null, null, { id: good }] });
+  const { analyzeImages, setVisibility } = await client.get(`mutation ($ids: [ID!]!) {
+    analyzeImages(imageIds: $ids) { jobs { operation { name } } refusals { id code } }
+    setVisibility(ids: $ids, visibility: PRIVATE) { assets { id } refusals { id } }
+  }`, { ids: [bad[0], good, bad[2]] });
+  expect(analyzeImages).toEqual({ jobs: [{ operation: { name: 'ANALYZE' } }], refusals: [{ id: bad[0], code: 'NOT_FOUND' }, { id: bad[2], code: 'NOT_FOUND' }] });
+  expect(setVisibility).toEqual({ assets: [{ id: good }], refusals: [{ id: bad[0] }, { id: bad[2] }] });
+  expect(await client.get('mutation ($ids: [ID!]!) { deleteAssets(ids: $ids) { deletedIds missing } }', { ids: [...bad, good] })).toEqual({ deleteAssets: { deletedIds: [good], missing: 3 } });
 });
