@@ -213,6 +213,20 @@ test('near-duplicates form groups, and an image knows its own', async () => {
   expect((await client.get('query ($id: ID!) { image(id: $id) { duplicates { size } } }', { id: images.get('text-page.png') })).image.duplicates).toBeNull();
 });
 
+test('groups are found among more images than a statement has parameters', async () => {
+  const crowded = await darkroom.client();
+  const { db } = darkroom.app;
+  const pairs = 16_400;
+  await db.$executeRaw`
+    insert into asset (id, owner_id, kind, width, height, format, frames, has_alpha, filename, content_type, byte_size, sha256, storage_key, created_at)
+    select md5(n::text)::uuid, ${crowded.viewer}, 'IMAGE', 1, 1, 'PNG', 1, false, n::text, 'image/png', 1, lpad(n::text, 64, '0'), 'originals/crowd-' || n, now() + n * interval '1 ms' from generate_series(1, ${2 * pairs}::int) n`;
+  await db.$executeRaw`
+    insert into near_duplicate (asset_id, other_id, owner_id, distance, cosine)
+    select md5(n::text)::uuid, md5((case when n <= ${pairs}::int then n + ${pairs}::int else n - ${pairs}::int end)::text)::uuid, ${crowded.viewer}, 0, 1 from generate_series(1, ${2 * pairs}::int) n`;
+  const { duplicateGroups } = await crowded.get('{ duplicateGroups(first: 2) { totalCount nodes { images { filename } } } }');
+  expect(duplicateGroups).toEqual({ totalCount: pairs, nodes: [1, 2].map((n) => ({ images: [{ filename: `${n}` }, { filename: `${n + pairs}` }] })) });
+});
+
 test('an analysis made again replaces what search knew, and leaves the viewer\'s own tags', async () => {
   const { db } = darkroom.app;
   const assetId = Buffer.from(images.get('red-car.jpg')!, 'base64').toString().slice('Image:'.length);
