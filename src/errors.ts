@@ -58,6 +58,8 @@ export class UserError extends GraphQLError {
   }
 }
 
+export const noImage = (what = 'image') => new UserError('NOT_FOUND', `There is no ${what} with this id`, { hint: 'Take the `id` that an answer gave, such as one of { images { nodes { id } } }; it may have been deleted since' });
+
 /** Refuses a request whose ids are not all there, with the place of the first that is not: each is a row's id, in the order of the argument. */
 export function mustBeThere(what: string, argument: string, ids: readonly string[], found: readonly { id: string }[]): void {
   const known = new Set(found.map(({ id }) => id));

@@ -1,7 +1,7 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { Prisma } from '../database/generated/client.ts';
-import { UserError } from '../errors.ts';
+import { noImage, UserError } from '../errors.ts';
 import { cleanTags } from './tags.ts';
 import { indexWords } from './words.ts';
 
@@ -39,7 +39,7 @@ export async function updateImage({ db }: App, viewer: Viewer, id: string, words
   await db.$transaction(async (tx) => {
     const where = { id, ownerId: viewer.id, kind: 'IMAGE' } as const;
     // Prisma counts nothing where nothing is set: tags are kept elsewhere.
-    if (!(await tx.asset.findFirst({ where, select: { id: true } }))) throw new UserError('NOT_FOUND', 'There is no image with this id');
+    if (!(await tx.asset.findFirst({ where, select: { id: true } }))) throw noImage();
     await tx.asset.updateMany({
       where,
       data: {

@@ -5,7 +5,7 @@ export interface Example {
   variables: Record<string, unknown>;
 }
 
-/** Whoever presses play at once finds it in the message of the error. */
+/** What stands in the variables until there is one. */
 const noId = 'the id of a picture';
 
 /** Also what the upload bar above GraphiQL sends, with the chosen files in `files`. */

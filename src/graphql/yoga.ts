@@ -161,8 +161,8 @@ function usePresentedErrors(log: Log): FrontDoorPlugin {
 /** Told by the answer and not by Accept, which may ask for anything, or be left out. */
 function useStreamNotice(): FrontDoorPlugin {
   return {
-    async onResultProcess({ result, serverContext: { visit } }) {
-      if (isAsyncIterable(result)) visit.onStream?.(await visit.viewerContext());
+    onResultProcess({ result, serverContext: { visit } }) {
+      return isAsyncIterable(result) ? visit.viewerContext().then((context) => visit.onStream?.(context)) : undefined;
     },
   };
 }

@@ -3,7 +3,7 @@ import type { App } from '../app.ts';
 import type { Measurements } from '../compute/measure.ts';
 import { Prisma } from '../database/generated/client.ts';
 import { type Neighbour, nearest, type VectorModel } from '../database/vectors.ts';
-import { UserError } from '../errors.ts';
+import { noImage, UserError } from '../errors.ts';
 import { hashBits, minHashQuality, nearDuplicateCosine, nearDuplicateDistance } from '../operations/analyze/near-duplicates.ts';
 import { imageConditions, type ImageFilter } from './filter.ts';
 
@@ -64,7 +64,7 @@ async function mustBeMeasured(sql: App['sql'], viewer: Viewer, assetId: string):
   const [image] = await sql.$queryRaw<{ isMeasured: boolean }[]>`
     select exists (select from image_vector where asset_id = asset.id and model = ${model}) as "isMeasured"
     from asset where id = ${assetId}::uuid and owner_id = ${viewer.id} and kind = 'IMAGE'`;
-  if (!image) throw new UserError('NOT_FOUND', 'There is no image with this id');
+  if (!image) throw noImage();
   if (!image.isMeasured) throw new UserError('INVALID_INPUT', 'This image has not been analysed yet, so nothing can be compared with it', { hint: 'Wait for its ANALYZE job to complete, or start one with analyzeImages' });
 }
 

@@ -113,7 +113,7 @@ test('a tab of GraphiQL that needs something first says what, when it is played 
   const play = async ({ query, variables }: Example) => (await client.ask(query, variables)).errors![0]!;
   expect(await play(uploadExample)).toMatchObject({ message: expect.stringContaining('at least one file'), extensions: { code: 'INVALID_INPUT', hint: expect.stringContaining('in GraphiQL choose them in the bar') } });
   for (const example of [similarExample, cutOutExample]) {
-    expect(await play(example)).toMatchObject({ message: expect.stringContaining('received "the id of a picture"'), extensions: { code: 'INVALID_INPUT', hint: expect.stringContaining('{ images { nodes { id } } }') } });
+    expect(await play(example)).toMatchObject({ message: 'There is no image with this id', extensions: { code: 'NOT_FOUND', hint: expect.stringContaining('{ images { nodes { id } } }') } });
   }
 });
 

@@ -1,5 +1,5 @@
 import { Image } from '../../assets/schema.ts';
-import { UserError } from '../../errors.ts';
+import { noImage } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
 import { startForImages, StartJobsPayload } from '../../jobs/schema.ts';
@@ -163,7 +163,7 @@ builder.mutationField('analyzeImages', (t) =>
     resolve: (_root, { imageIds, options }, { app, viewer }) =>
       startForImages(app, imageIds, options, async (id, each) => {
         const image = await app.db.asset.findFirst({ where: { id, ownerId: viewer.id, kind: 'IMAGE' }, select: { id: true } });
-        if (!image) throw new UserError('NOT_FOUND', 'There is no image with this id');
+        if (!image) throw noImage();
         return startJob(app, viewer, { operation: analyze, inputIds: [id], parameters: {}, options: each });
       }),
   }),

@@ -1,7 +1,7 @@
 import type { Viewer } from '../../access/viewer.ts';
 import type { App } from '../../app.ts';
 import { Image } from '../../assets/schema.ts';
-import { UserError } from '../../errors.ts';
+import { noImage } from '../../errors.ts';
 import { builder, rowId } from '../../graphql/builder.ts';
 import { JobOptions } from '../../jobs/options.ts';
 import { startForImages, StartJobsPayload } from '../../jobs/schema.ts';
@@ -84,7 +84,7 @@ type CutOutWish = typeof RemoveBackgroundInput.$inferInput;
 
 async function checkImage({ db }: App, viewer: Viewer, id: string, what: string): Promise<void> {
   const image = await db.asset.findFirst({ where: { id, ownerId: viewer.id, kind: 'IMAGE' }, select: { id: true } });
-  if (!image) throw new UserError('NOT_FOUND', `There is no ${what} with this id`);
+  if (!image) throw noImage(what);
 }
 
 /** Looks the background up once, and gives what starts a job for an image. */
