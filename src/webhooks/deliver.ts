@@ -30,30 +30,35 @@ interface Claimed {
 /** Sends what is due until nothing is; each that ends makes room for the next. Safe in any number of processes at once; a message may come twice, with the same id. */
 export async function deliverDue(app: App, signal: AbortSignal): Promise<void> {
   const sending = new Map<Promise<void>, string>();
-  const faults: unknown[] = [];
-  for (;;) {
-    for (const delivery of signal.aborted || faults.length > 0 ? [] : await claimDue(app, [...sending.values()])) {
-      const sent = tryOnce(app, delivery, signal)
-        .catch((error: unknown) => void faults.push(error))
-        .finally(() => sending.delete(sent));
-      sending.set(sent, delivery.webhookId);
-    }
-    if (sending.size === 0) break;
-    const looksAgain = new AbortController();
-    await Promise.race([...sending.keys(), sleep(lookAgainMs, undefined, { signal: looksAgain.signal }).catch(() => undefined)]);
-    looksAgain.abort();
+  try {
+    do {
+      for (const delivery of signal.aborted ? [] : await claimDue(app, [...sending.values()])) {
+        const sent = tryOnce(app, delivery, signal)
+          .catch((error: unknown) => app.log.error({ err: error, deliveryId: delivery.id }, 'A delivery failed; it is tried again when its lease ends'))
+          .finally(() => sending.delete(sent));
+        sending.set(sent, delivery.webhookId);
+      }
+      const looksAgain = new AbortController();
+      if (sending.size > 0) await Promise.race([...sending.keys(), sleep(lookAgainMs, undefined, { signal: looksAgain.signal }).catch(() => undefined)]);
+      looksAgain.abort();
+    } while (sending.size > 0);
+  } finally {
+    await Promise.all(sending.keys());
   }
-  if (faults.length > 0) throw faults[0];
 }
 
 /** Takes deliveries that are due, of each webhook in turn, while `busy` names the webhook of each that is being sent. */
-function claimDue({ sql }: App, busy: string[]): Promise<Claimed[]> {
+async function claimDue({ sql }: App, busy: string[]): Promise<Claimed[]> {
+  if (busy.length >= atOnce) return [];
   return sql.$queryRaw<Claimed[]>`
     with busy as (select webhook_id, count(*) as sending from unnest(${busy}::uuid[]) as being_sent(webhook_id) group by webhook_id),
     due as (
-      select delivery.id, next_attempt_at, coalesce(sending, 0) + row_number() over (partition by webhook_id order by next_attempt_at) as place
-      from webhook_delivery delivery join webhook on webhook.id = webhook_id left join busy using (webhook_id)
-      where status = 'PENDING' and next_attempt_at <= now() and paused_at is null)
+      select mine.id, mine.next_attempt_at, coalesce(sending, 0) + row_number() over (partition by webhook.id order by mine.next_attempt_at) as place
+      from webhook left join busy on busy.webhook_id = webhook.id
+      cross join lateral (
+        select id, next_attempt_at from webhook_delivery where webhook_id = webhook.id and status = 'PENDING' and next_attempt_at <= now()
+        order by next_attempt_at limit ${atOnceOfWebhook}) mine
+      where paused_at is null)
     update webhook_delivery set attempts = attempts + 1, next_attempt_at = now() + ${leaseMs} * interval '1 ms'
     where id in (select id from due where place <= ${atOnceOfWebhook} order by place, next_attempt_at limit ${atOnce - busy.length})
       and status = 'PENDING' and next_attempt_at <= now()
