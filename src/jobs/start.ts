@@ -59,7 +59,7 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
   const { config } = app;
   const checked = parseParameters(operation, parameters);
   checkOptions(options);
-  const request = { operation: operation.name, inputIds, parameters: checked, provider: options.provider };
+  const request = { operation, inputIds, parameters: checked, provider: options.provider === 'auto' ? null : options.provider };
   const earlier = await findByKey(app, viewer, options.idempotencyKey, request);
   if (earlier) return earlier;
   const provider = chooseProvider(operation, options.provider, config);
@@ -155,20 +155,19 @@ async function haveAll(db: App['db'], viewer: Viewer, assetIds: string[]): Promi
 
 /** What the client asked for. That settings or versions have changed since makes no other request of it. */
 interface Request {
-  operation: string;
+  operation: Operation;
   inputIds: string[];
   parameters: unknown;
   provider: string | null | undefined;
 }
 
-async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, asked: Request): Promise<StartedJob | null> {
+async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, { operation, inputIds, parameters, provider }: Request): Promise<StartedJob | null> {
   if (!idempotencyKey) return null;
   const where = { ownerId_idempotencyKey: { ownerId: viewer.id, idempotencyKey } };
   const job = await db.job.findUnique({ where, include: { inputs: { orderBy: { position: 'asc' } } } });
   if (!job) return null;
-  const { operation, parameters, provider } = job;
-  const known: Request = { operation, inputIds: job.inputs.map(({ assetId }) => assetId), parameters, provider: asked.provider && provider };
-  if (isDeepStrictEqual(known, asked)) return job;
+  const known = [job.operation, job.inputs.map(({ assetId }) => assetId), operation.parameters.safeParse(job.parameters).data, provider && job.provider];
+  if (isDeepStrictEqual(known, [operation.name, inputIds, parameters, provider])) return job;
   throw new UserError('IDEMPOTENCY_MISMATCH', `The idempotency key "${idempotencyKey}" was used for other work before`, { hint: 'Use a new key for new work, and the same key only to repeat the same request' });
 }
 

@@ -18,7 +18,7 @@ export function planJobs({ config }: Pick<App, 'config'>, names: string[], optio
   checkOptions(options);
   if (options.idempotencyKey) throw new UserError('INVALID_INPUT', 'Expected no idempotencyKey for jobs of an upload: each picture gets jobs of its own', { hint: 'completeUploads starts them once, however often it is called' });
   const operations = [...new Set(names)].map(getOperation);
-  if (options.provider && operations.length > 1) throw new UserError('INVALID_INPUT', `Expected one operation in \`run\` for the provider "${options.provider}" but received ${operations.length}`);
+  if (options.provider && options.provider !== 'auto' && operations.length > 1) throw new UserError('INVALID_INPUT', `Expected one operation in \`run\` for the provider "${options.provider}" but received ${operations.length}`);
   for (const operation of operations) {
     const { kind, min, max } = operation.inputs;
     const takesOne = kind === 'IMAGE' && min <= 1 && max >= 1;

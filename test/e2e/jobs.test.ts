@@ -117,7 +117,7 @@ test('the same request with the same idempotency key gives its job also after a 
   const { id } = await startJob(darkroom.app, viewer, request({}));
   const later: App = { ...darkroom.app, config: { ...darkroom.app.config, ANALYZE_PROVIDER: 'azure-vision', AZURE_VISION_ENDPOINT: 'https://vision.example.org', AZURE_VISION_KEY: 'a key' } };
   expect((await startJob(later, viewer, request({}))).id).toBe(id);
-  expect((await startJob(later, viewer, request({ provider: 'local' }))).id).toBe(id);
+  for (const provider of ['local', 'auto']) expect((await startJob(later, viewer, request({ provider }))).id).toBe(id);
   await expect(startJob(later, viewer, request({ provider: 'azure-vision' }))).rejects.toMatchObject({ code: 'IDEMPOTENCY_MISMATCH' });
 });
 
