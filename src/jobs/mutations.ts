@@ -77,7 +77,7 @@ builder.mutationFields((t) => ({
     description: 'Runs failed or cancelled jobs again, each as a new job with `retryOf`: those with these ids, or those that a filter means. One of whose inputs one was deleted is refused: a retry is for the same work.',
     args: {
       ids: t.arg.globalIDList({ for: Job, description: many.ids }),
-      filter: t.arg({ type: JobFilter, description: `${many.filter} Its \`status\` may be FAILED and CANCELLED, and is FAILED without it. Jobs that were retried before are left out, and so are those whose inputs were all deleted.` }),
+      filter: t.arg({ type: JobFilter, description: `${many.filter} Its \`status\` may be FAILED and CANCELLED, and is FAILED without it. Jobs that were retried before are left out, and so are those of whose inputs one was deleted.` }),
     },
     resolve: async (_root, which, { app, viewer }) => {
       const { ids, count } = await selectJobs(app, viewer, which, retriable);

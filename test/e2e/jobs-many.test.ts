@@ -79,7 +79,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('what al
     const input = { inputs: { create: { assetId: rowIdOf(image!.imageId), position: 0 } } };
     const { db } = darkroom.app;
     for (let count = 0; count < 101; count++) await createJob(db, { ...failed, ...input });
-    await createJob(db, failed); // its input was deleted
+    await createJob(db, { ...failed, inputCount: 1 }); // its input was deleted
     await createJob(db, { ...failed, ...input, status: 'CANCELLED', failureCode: null, failureMessage: null, failureRetryable: null });
     await createJob(db, { ...failed, ...input, ownerId: 'a stranger' });
     const filter = { operation: ['ANALYZE'], createdBefore: new Date(Date.now() - 60_000).toISOString() };
