@@ -77,7 +77,7 @@ export async function explainWords(
       to_tsvector('english', filename) @@ any_word as filename,
       ts_headline('english', concat_ws(' · ', nullif(title, ''), nullif(caption, ''), nullif(tags, ''), nullif(text, ''), nullif(filename, '')), any_word,
         'StartSel=**, StopSel=**, MaxWords=20, MinWords=8, ShortWord=0') as highlight
-    from search_document document, wish where document.asset_id in (${Prisma.join(assetIds.map((id) => Prisma.sql`${id}::uuid`))})`);
+    from search_document document, wish where document.asset_id = any(${assetIds}::uuid[])`);
   return new Map(
     rows.map(({ assetId, highlight, ...fields }) => [
       assetId,
