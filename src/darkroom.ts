@@ -89,7 +89,8 @@ async function listen(app: App, access: Access, routes: Route[]): Promise<Runnin
   const identify = (address: string, authorization: string | undefined) => door.pass(address, authorization, () => access.authenticate(authorization));
   const resumable = openResumable(app, async (request) => {
     const viewer = await identify(addressOf(request), request.headers.authorization);
-    await chargeRequest(app, viewer);
+    // To ask how much has arrived is part of sending it.
+    if (request.method !== 'HEAD') await chargeRequest(app, viewer);
     return viewer;
   });
   return startServer<Context>({
