@@ -1,5 +1,5 @@
+import { isForeignKeyViolation, isUniqueViolation } from '../database/faults.ts';
 import type { Sql } from '../database/sql.ts';
-import type { StartedJob } from './start.ts';
 
 export interface NewJob {
   id: string;
@@ -15,16 +15,55 @@ export interface NewJob {
   webhookId: string | null;
 }
 
-/** Writes a job and its inputs in one statement. It counts as rung: the bell follows at once, and if this process dies before, the reconciler rings after its grace. */
-export async function insertPending(sql: Sql, job: NewJob, inputIds: readonly string[], deadlineSeconds: number | null): Promise<StartedJob> {
-  const { id, ownerId, operation, provider, parameters, maxFailures, priority, idempotencyKey, cacheKey, retryOfId, webhookId } = job;
+export interface PendingJob extends NewJob {
+  inputIds: readonly string[];
+  deadlineSeconds: number | null;
+}
+
+/** Writes jobs and their inputs in one statement. They count as rung: the bells follow at once, and if this process dies before, the reconciler rings after its grace. */
+export async function insertPending(sql: Sql, jobs: PendingJob[]): Promise<void> {
   await sql.$executeRaw`
-    with born as (
+    with given as (
+      select * from jsonb_to_recordset(${JSON.stringify(jobs)}::jsonb) as given (
+        id uuid, "ownerId" text, operation text, provider text, parameters jsonb, "maxFailures" int, priority int, "idempotencyKey" text, "cacheKey" text,
+        "retryOfId" uuid, "webhookId" uuid, "inputIds" uuid[], "deadlineSeconds" int)),
+    born as (
       insert into job (id, owner_id, operation, provider, parameters, max_failures, input_count, priority, idempotency_key, cache_key, retry_of_id, webhook_id, rung_at, deadline)
-      values (${id}::uuid, ${ownerId}, ${operation}, ${provider}, ${JSON.stringify(parameters)}::jsonb, ${maxFailures}, ${inputIds.length}, ${priority}, ${idempotencyKey}, ${cacheKey}, ${retryOfId}::uuid, ${webhookId}::uuid,
-        now(), now() + ${deadlineSeconds}::int * interval '1 second')
-      returning id)
+      select id, "ownerId", operation, provider, parameters, "maxFailures", cardinality("inputIds"), priority, "idempotencyKey", "cacheKey", "retryOfId", "webhookId",
+        now(), now() + "deadlineSeconds" * interval '1 second' from given)
     insert into job_input (job_id, position, asset_id)
-    select born.id, position - 1, asset_id from born, unnest(${inputIds}::uuid[]) with ordinality given(asset_id, position)`;
-  return { id, ownerId, attempt: 0 };
+    select id, position - 1, asset_id from given, unnest("inputIds") with ordinality input (asset_id, position)`;
+}
+
+interface Waiting {
+  job: PendingJob;
+  written(): void;
+  failed(error: unknown): void;
+}
+const lines = new WeakMap<Sql, Waiting[]>();
+const mostAtOnce = 100;
+
+/** The same for one job. Those that are started while a statement is under way go together in the next one, so that a burst of starts leaves connections to others; at rest each goes at once. */
+export function insertTogether(sql: Sql, job: PendingJob): Promise<void> {
+  return new Promise((written, failed) => {
+    const line = lines.get(sql);
+    if (line) line.push({ job, written, failed });
+    else void insertLine(sql, [{ job, written, failed }]);
+  });
+}
+
+async function insertLine(sql: Sql, line: Waiting[]): Promise<void> {
+  lines.set(sql, line);
+  while (line.length > 0) {
+    const group = line.splice(0, mostAtOnce);
+    try {
+      await insertPending(sql, group.map(({ job }) => job));
+      group.forEach(({ written }) => written());
+    } catch (error) {
+      // What a constraint refuses is the fault of one of them; anything else happened to all.
+      const isOfOne = group.length > 1 && (isUniqueViolation(error) || isForeignKeyViolation(error));
+      for (const { job, written, failed } of group) await (isOfOne ? insertPending(sql, [job]) : Promise.reject(error)).then(written, failed);
+    }
+  }
+  lines.delete(sql);
 }

@@ -6,7 +6,6 @@ import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Job, Prisma } from '../database/generated/client.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/faults.ts';
-import type { Sql } from '../database/sql.ts';
 import { UserError } from '../errors.ts';
 import type { Operation, Provider } from '../operations/define.ts';
 import { chooseProvider, makesFiles, versionOf } from '../operations/index.ts';
@@ -14,7 +13,7 @@ import { outputIdsOf } from '../assets/outputs.ts';
 import { mustNotBeFull } from '../assets/room.ts';
 import { announce, nudge } from './announce.ts';
 import { holdPlaceInLine, type Wanted } from './in-flight.ts';
-import { insertPending, type NewJob } from './insert.ts';
+import { insertPending, insertTogether, type NewJob, type PendingJob } from './insert.ts';
 import { storable } from './storable.ts';
 import { checkWait, waitForJobs } from './wait.ts';
 import { webhookFor } from '../webhooks/webhook.ts';
@@ -83,9 +82,8 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
     webhookId: options.webhookUrl ? await webhookFor(app, viewer, options.webhookUrl) : null,
   };
   try {
-    const insert = (where: Sql) => insertPending(where, data, inputIds, options.deadlineSeconds ?? null);
     const limit = hasPlace ? null : limitsOf(config, viewer).jobs;
-    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, { limit, viewer, jobs: 1 }, insert);
+    const job = known ? await createCompleted(app, operation, provider, known, data, inputIds) : await createPending(app, { ...data, inputIds, deadlineSeconds: options.deadlineSeconds ?? null }, { limit, viewer, jobs: 1 });
     // Nobody waits for the bells: a Redis that is silent must not make every request slow.
     if (!known) void nudge(app, job);
     void announce(app, job);
@@ -111,12 +109,15 @@ function missingInput(cause?: unknown): never {
   throw new UserError('NOT_FOUND', 'An input of this job was deleted while the job was being started', { hint: 'Upload it again', cause });
 }
 
-async function createPending({ db, sql }: App, place: Wanted, insert: (where: Sql) => Promise<StartedJob>): Promise<StartedJob> {
-  if (place.limit === null) return insert(sql);
-  return db.$transaction(async (tx) => {
-    await holdPlaceInLine(tx, place);
-    return insert(tx);
-  });
+async function createPending({ db, sql }: App, job: PendingJob, place: Wanted): Promise<StartedJob> {
+  if (place.limit === null) await insertTogether(sql, job);
+  else {
+    await db.$transaction(async (tx) => {
+      await holdPlaceInLine(tx, place);
+      await insertPending(tx, [job]);
+    });
+  }
+  return { id: job.id, ownerId: job.ownerId, attempt: 0 };
 }
 
 async function createCompleted({ db, config }: App, operation: Operation, provider: Provider<unknown, unknown>, known: Completed, data: NewJob, inputIds: string[]): Promise<StartedJob> {

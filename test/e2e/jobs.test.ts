@@ -6,6 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { tokenViewer } from '../../src/access/viewer.ts';
 import type { App } from '../../src/app.ts';
 import { deleteAssets } from '../../src/assets/delete.ts';
+import type { Sql } from '../../src/database/sql.ts';
+import { insertTogether, type PendingJob } from '../../src/jobs/insert.ts';
 import { startJob } from '../../src/jobs/start.ts';
 import { getOperation } from '../../src/operations/index.ts';
 import { startTestApp, type TestApp } from '../app.ts';
@@ -106,6 +108,23 @@ test('ten requests with one idempotency key at once make one job; the key is goo
   const stranger = await newJobs();
   const [theirs] = await stranger.start(await orderedPicture('measure'));
   expect((await stranger.analyze(theirs!.imageId, { idempotencyKey })).id).not.toBe(started[0].id);
+});
+
+test('jobs that are started at the same moment are written together, and one that cannot be spoils none of the others', async () => {
+  const { sql, db } = darkroom.app;
+  const ownerId = randomUUID();
+  let statements = 0;
+  const counted: Sql = { $queryRaw: sql.$queryRaw.bind(sql), $executeRaw: (...args) => (statements++, sql.$executeRaw(...args)) };
+  const job = (inputIds: string[] = []): PendingJob => ({
+    id: randomUUID(), ownerId, operation: 'generate', provider: 'local', parameters: {}, maxFailures: 3, priority: 0, idempotencyKey: null, cacheKey: '0'.repeat(64), retryOfId: null, webhookId: null, inputIds, deadlineSeconds: 60,
+  });
+  // The first at once, the others when it is written.
+  await Promise.all(Array.from({ length: 20 }, () => insertTogether(counted, job())));
+  expect(statements).toBe(2);
+  const settled = await Promise.allSettled([job(), job(), job([randomUUID()]), job()].map((one) => insertTogether(counted, one)));
+  expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  expect(statements).toBe(2 + 2 + 3);
+  expect(await db.job.count({ where: { ownerId, inputCount: 0, deadline: { not: null } } })).toBe(23);
 });
 
 test('the same request with the same idempotency key gives its job also after a change of settings; a provider that is named is part of the request', async () => {
