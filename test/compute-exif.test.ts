@@ -2,7 +2,7 @@ import sharp, { type Exif as SharpExif } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { readExif } from '../src/compute/exif.ts';
 
-const nothing = { takenAt: null, camera: null, orientation: 1, gps: null };
+const nothing = { takenAt: null, camera: null, gps: null };
 
 async function exifBlock(exif: SharpExif): Promise<Buffer> {
   const file = await sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } }).withExif(exif).jpeg().toBuffer();
@@ -27,9 +27,16 @@ describe('a photograph tells', () => {
     expect(readExif(await exifBlock({ IFD3: { ...gps, GPSLatitudeRef: 'N', GPSLongitudeRef: 'W' } })).gps).toEqual({ latitude: 33.8598333, longitude: -151.2111111 });
   });
 
-  test('its orientation, also in big-endian order', () => {
-    const block = Buffer.from('Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0', 'latin1');
-    expect(readExif(block)).toEqual({ ...nothing, orientation: 6 });
+  test('all of it in big-endian order', () => {
+    const block = Buffer.from('Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x10\0\x02\0\0\0\x03X5\0\0\0\0\0\0', 'latin1');
+    expect(readExif(block)).toEqual({ ...nothing, camera: 'X5' });
+  });
+
+  test('the same in a block without the prefix of JPEG, as PNG and WebP have it', async () => {
+    const block = await exifBlock({ IFD0: { Model: 'X-T5' }, IFD2: { DateTimeOriginal: '2024:05:01 12:30:00' }, IFD3: gps });
+    expect(block.toString('latin1', 0, 6)).toBe('Exif\0\0');
+    expect(readExif(block.subarray(6))).toEqual(readExif(block));
+    expect(readExif(block.subarray(6)).camera).toBe('X-T5');
   });
 });
 

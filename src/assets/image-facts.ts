@@ -3,7 +3,7 @@ import { Prisma } from '../database/generated/client.ts';
 
 /** The columns of an image's row that its bytes decide. Where it was taken is kept only when that was asked for. */
 export function imageFacts(inspection: Inspection, { keepLocation }: { keepLocation: boolean }) {
-  const { exif, width, height, format, frames, hasAlpha, damaged, contentType } = inspection;
+  const { exif, orientation, width, height, format, frames, hasAlpha, damaged, contentType } = inspection;
   return {
     kind: 'IMAGE' as const,
     contentType,
@@ -14,6 +14,6 @@ export function imageFacts(inspection: Inspection, { keepLocation }: { keepLocat
     hasAlpha,
     damaged,
     takenAt: exif?.takenAt ? new Date(exif.takenAt) : null,
-    exif: exif ? { camera: exif.camera, orientation: exif.orientation, gps: keepLocation ? exif.gps && { ...exif.gps } : null } : Prisma.DbNull,
+    exif: exif ? { camera: exif.camera, orientation, gps: keepLocation ? exif.gps && { ...exif.gps } : null } : Prisma.DbNull,
   };
 }

@@ -3,38 +3,33 @@ export interface Exif {
   /** ISO 8601 in UTC. A camera that does not say its time zone is read as UTC. */
   takenAt: string | null;
   camera: string | null;
-  /** 1 to 8; 1 is upright. */
-  orientation: number;
   /** Degrees, north and east positive. */
   gps: { latitude: number; longitude: number } | null;
 }
 
-const TIFF_HEADER = 6;
 const ENTRY_BYTES = 12;
 const maxTextBytes = 64;
-const tags = { make: 0x10f, model: 0x110, orientation: 0x112, dateTime: 0x132, photo: 0x8769, gps: 0x8825, takenAt: 0x9003, offset: 0x9011 };
+const tags = { make: 0x10f, model: 0x110, dateTime: 0x132, photo: 0x8769, gps: 0x8825, takenAt: 0x9003, offset: 0x9011 };
 const gpsTags = { latitudeRef: 1, latitude: 2, longitudeRef: 3, longitude: 4 };
 
 /**
- * The few facts we keep, from a block that starts with `Exif\0\0`. Reads only the tags it wants and at most 64 bytes of each,
+ * The few facts we keep, from a block of TIFF; before it JPEG has `Exif\0\0`, PNG and most WebP have not. Reads only the tags it wants and at most 64 bytes of each,
  * because a block can claim thousands of overlapping values: 65 KB cost a general reader 20 s and 3.4 GB.
  * Nonsense is absence; hostile bytes never throw.
  */
 export function readExif(block: Buffer): Exif {
-  const order = block.toString('latin1', TIFF_HEADER, TIFF_HEADER + 4);
-  const tiff = block.subarray(TIFF_HEADER);
-  if (order !== 'II*\0' && order !== 'MM\0*') return { takenAt: null, camera: null, orientation: 1, gps: null };
+  const tiff = block.toString('latin1', 0, 6) === 'Exif\0\0' ? block.subarray(6) : block;
+  const order = tiff.toString('latin1', 0, 4);
+  if (order !== 'II*\0' && order !== 'MM\0*') return { takenAt: null, camera: null, gps: null };
   const reader = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);
   const littleEndian = order === 'II*\0';
 
   const image = readDirectory(reader, tiff.length >= 8 ? reader.getUint32(4, littleEndian) : 0, littleEndian);
   const photo = readDirectory(reader, image.integer(tags.photo), littleEndian);
   const gps = readDirectory(reader, image.integer(tags.gps), littleEndian);
-  const orientation = image.integer(tags.orientation);
   return {
     takenAt: isoTime(photo.text(tags.takenAt) ?? image.text(tags.dateTime), photo.text(tags.offset)),
     camera: cameraName(image.text(tags.make), image.text(tags.model)),
-    orientation: orientation >= 1 && orientation <= 8 ? orientation : 1,
     gps: position(gps),
   };
 }

@@ -16,7 +16,7 @@ export interface Inspection {
   /** Upright. */
   width: number;
   height: number;
-  /** EXIF orientation, 1 to 8. */
+  /** EXIF orientation, 1 to 8; 1 is upright. */
   orientation: number;
   frames: number;
   hasAlpha: boolean;

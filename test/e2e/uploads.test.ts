@@ -79,14 +79,14 @@ test('the same bytes twice in one request are one image', async () => {
   expect(results[0].image.id).toBe(results[1].image.id);
 });
 
-test('a picture that lies on its side by EXIF is upright in every fact, and its position is kept only on request', async () => {
+test.each(['jpeg', 'png'] as const)('a %s that lies on its side by EXIF is upright in every fact, and its position is kept only on request', async (format) => {
   const client = await darkroom.client();
   const exif = { IFD0: { Model: 'Box Brownie' }, IFD3: { GPSLatitude: '52/1 30/1 0/1', GPSLatitudeRef: 'N', GPSLongitude: '13/1 24/1 0/1', GPSLongitudeRef: 'E' } };
-  const bytes = await flat(640, 480).withExif(exif).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+  const bytes = await flat(640, 480).withExif(exif).withMetadata({ orientation: 6 })[format]().toBuffer();
   const query = 'query ($id: ID!) { image(id: $id) { width height orientation exif { camera orientation gps { latitude longitude } } } }';
   const images = await client.uploadAndAnalyze([{ name: 'side.jpg', bytes }]);
   const { image } = await client.get(query, { id: images.get('side.jpg') });
-  expect(image).toMatchObject({ width: 480, height: 640, orientation: 'PORTRAIT', exif: { orientation: 6, gps: null } });
+  expect(image).toMatchObject({ width: 480, height: 640, orientation: 'PORTRAIT', exif: { camera: 'Box Brownie', orientation: 6, gps: null } });
 
   const other = await darkroom.client();
   const kept = await other.uploadAndAnalyze([{ name: 'side.jpg', bytes }], { keepLocation: true });
