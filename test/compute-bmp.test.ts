@@ -47,7 +47,7 @@ describe('a picture of two rows, red green over blue white', () => {
   ];
   test.each(files)('%s', (_, file) => {
     const { raster, damaged } = decodeBmp(file);
-    expect(readBmpHeader(file)).toEqual({ width: 2, height: 2 });
+    expect(readBmpHeader(file)).toEqual({ width: 2, height: 2, hasAlpha: false });
     expect([...raster.data]).toEqual([...red, ...green, ...blue, ...white]);
     expect(damaged).toBe(false);
   });
@@ -57,6 +57,7 @@ const rgba = { width: 1, height: 1, bits: 32, compression: 3, masks: [0xff0000, 
 test('an alpha mask gives RGBA, and alpha that is zero everywhere is opaque', () => {
   expect([...decodeBmp(makeBmp({ ...rgba, pixels: [1, 2, 3, 128] })).raster.data]).toEqual([3, 2, 1, 128]);
   expect([...decodeBmp(makeBmp({ ...rgba, pixels: [1, 2, 3, 0] })).raster.data]).toEqual([3, 2, 1, 255]);
+  expect(readBmpHeader(makeBmp({ ...rgba, pixels: [1, 2, 3, 128] })).hasAlpha).toBe(true);
 });
 
 test('a colour beyond the palette is black', () => {

@@ -24,6 +24,14 @@ async function render(original: Uint8Array, changes: Partial<Recipe> = {}): Prom
 
 /** Three bars, red, green and blue, each 40 px wide and 80 high. */
 const stripes = (): Sharp => sharp(Buffer.from([255, 0, 0, 0, 255, 0, 0, 0, 255]), { raw: { width: 3, height: 1, channels: 3 } }).resize(120, 80, { kernel: 'nearest', fit: 'fill' });
+/** Two pixels of 32 bits with an alpha mask: nothing, and opaque blue. */
+function glassBmp(): Buffer {
+  const file = Buffer.alloc(78);
+  file.write('BM');
+  for (const [at, value] of [[10, 70], [14, 56], [18, 2], [22, 1], [28, 32], [30, 3]] as const) file.writeInt32LE(value, at);
+  [0xff0000, 0xff00, 0xff, 0xff000000, 0, 0xff0000ff].forEach((value, index) => file.writeUInt32LE(value, 54 + 4 * index));
+  return file;
+}
 const glass = () => sharp({ create: { width: 120, height: 80, channels: 4, background: { r: 0, g: 0, b: 255, alpha: 0 } } });
 
 async function colorAt(picture: Buffer, x: number, y: number): Promise<number[]> {
@@ -101,6 +109,13 @@ describe('a rendering', () => {
     const original = await glass().png().toBuffer();
     for (const format of ['WEBP', 'AVIF', 'PNG'] as const) expect(await alphaAt(await render(original, { format }), 20, 15), format).toBe(0);
     expect(await colorAt(await render(original), 20, 15)).toEqual(near([255, 255, 255]));
+  });
+
+  test('of a BMP with alpha is transparent as well', async () => {
+    const made = await render(glassBmp(), { format: 'PNG', fit: 'contain' });
+    for (const [x, y] of [[20, 2], [3, 15]] as const) expect(await alphaAt(made, x, y)).toBe(0);
+    expect(await alphaAt(made, 37, 15)).toBe(255);
+    expect(await colorAt(await render(glassBmp()), 3, 15)).toEqual(near([255, 255, 255]));
   });
 
   test('of less quality has fewer bytes, in every format that loses some', async () => {

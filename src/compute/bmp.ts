@@ -29,10 +29,10 @@ interface Layout {
 
 const corrupt = (what: string) => new UserError('CORRUPT', `The file claims to be BMP but ${what}`);
 
-/** Size of a BMP; every fault that its header alone shows is thrown here, before memory is taken for pixels. */
-export function readBmpHeader(bytes: Buffer): { width: number; height: number } {
-  const { width, height } = readLayout(bytes);
-  return { width, height };
+/** Size and transparency of a BMP; every fault that its header alone shows is thrown here, before memory is taken for pixels. */
+export function readBmpHeader(bytes: Buffer): { width: number; height: number; hasAlpha: boolean } {
+  const { width, height, channels } = readLayout(bytes);
+  return { width, height, hasAlpha: channels.length === 4 };
 }
 
 /**

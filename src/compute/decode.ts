@@ -64,7 +64,7 @@ async function parseHeader(original: Buffer): Promise<Header> {
     throw new UserError('UNSUPPORTED_TYPE', `Unsupported image format: ${sniffed?.format ?? 'unknown'}`, { hint: `Accepted are ${readable}` });
   }
   const { format } = sniffed;
-  if (format === 'BMP') return { format, bytes: original, ...readBmpHeader(original), orientation: 1, frames: 1, hasAlpha: false, exif: null };
+  if (format === 'BMP') return { format, bytes: original, ...readBmpHeader(original), orientation: 1, frames: 1, exif: null };
 
   const bytes = format === 'PNG' ? stripPng(original) : original;
   const metadata = await sharp(bytes, { limitInputPixels: false }).metadata().catch((error: unknown) => {
