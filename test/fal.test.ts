@@ -38,6 +38,12 @@ test('a status stream that ends too early is opened again, and nothing is told t
   expect(fal.count('status')).toBe(3);
 });
 
+test('a pause that fal asks for is no silence, however long it is', async () => {
+  fal.next('status', { status: 429, headers: { 'Retry-After': '1' } });
+  expect(await start({ settings: { PROVIDER_TIMEOUT: '700ms' } })).toEqual({ echo: { prompt: 'a cat', part: 0 } });
+  expect(fal.count('status')).toBe(2);
+});
+
 test('without a key it says what is needed', () => {
   expect(falUnavailable(readConfig({}))).toMatch(/FAL_KEY/);
   expect(falUnavailable(readConfig(fal.settings))).toBeNull();

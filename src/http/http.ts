@@ -100,10 +100,23 @@ export function createHttp({ outageMs, outward = createOutward(createGuard()) }:
     },
     async *events(account, schema, call) {
       const silence = new AbortController();
-      const timer = setTimeout(() => silence.abort(), call.timeoutMs);
-      const heard = () => void timer.refresh();
+      let timer: NodeJS.Timeout | undefined;
+      const heard = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), call.timeoutMs);
+      };
+      // Nobody is to be heard during a pause before a try.
+      const open = async () => {
+        heard();
+        try {
+          return await exchange(account, call, silence.signal, (limit) => openEvents(account, call, limit, heard));
+        } catch (error) {
+          clearTimeout(timer);
+          throw error;
+        }
+      };
       try {
-        const stream = await pass(account, call, () => exchange(account, call, silence.signal, (limit) => openEvents(account, call, limit, heard)));
+        const stream = await pass(account, call, open);
         for (;;) {
           const { done, value } = await exchange(account, call, silence.signal, () => stream.read());
           if (done) return;
