@@ -213,6 +213,28 @@ test('near-duplicates form groups, and an image knows its own', async () => {
   expect((await client.get('query ($id: ID!) { image(id: $id) { duplicates { size } } }', { id: images.get('text-page.png') })).image.duplicates).toBeNull();
 });
 
+test('of more copies than are linked the nearest are linked, in whichever order they came', async () => {
+  const copier = await darkroom.client();
+  const uploaded = await copier.uploadAndAnalyze([{ name: 'red-car.jpg', bytes: await drawSample('red-car.jpg', { width: 400 }) }]);
+  const assetId = Buffer.from(uploaded.get('red-car.jpg')!, 'base64').toString().slice('Image:'.length);
+  const { db } = darkroom.app;
+  // Two copies at each distance from 30 bits down to 1, which only their hashes tell.
+  await db.$executeRaw`
+    insert into asset (id, owner_id, kind, width, height, format, frames, has_alpha, filename, content_type, byte_size, sha256, storage_key, created_at)
+    select md5('copy' || n)::uuid, ${copier.viewer}, 'IMAGE', 1, 1, 'PNG', 1, false, n::text, 'image/png', 1, lpad(n::text, 64, '0'), 'originals/copy-' || n, now() from generate_series(60, 1, -1) n`;
+  await db.$executeRaw`
+    insert into image_hash (asset_id, owner_id, pdq, pdq_trimmed, quality)
+    select md5('copy' || n)::uuid, owner_id, pdq # flipped, pdq_trimmed # flipped, quality
+    from image_hash, generate_series(60, 1, -1) n, lateral (select lpad(repeat('1', (n + 1) / 2), 256, '0')::bit(256) as flipped) bits where asset_id = ${assetId}::uuid`;
+  await db.$executeRaw`
+    insert into image_vector (asset_id, owner_id, model, embedding)
+    select md5('copy' || n)::uuid, owner_id, model, array_fill(0.0625, array[256])::vector from image_vector, generate_series(60, 1, -1) n where asset_id = ${assetId}::uuid`;
+  const { analyzeImages } = await copier.get('mutation ($ids: [ID!]!) { analyzeImages(imageIds: $ids, options: { useCache: false }) { jobs { id } } }', { ids: [uploaded.get('red-car.jpg')] });
+  await copier.untilEnded([analyzeImages.jobs[0].id]);
+  const links = await db.nearDuplicate.findMany({ where: { assetId }, orderBy: { distance: 'asc' } });
+  expect(links.map(({ distance }) => distance)).toEqual(Array.from({ length: 50 }, (_, index) => 1 + (index >> 1)));
+});
+
 test('groups are found among more images than a statement has parameters', async () => {
   const crowded = await darkroom.client();
   const { db } = darkroom.app;

@@ -36,7 +36,7 @@ export async function linkNearDuplicates(tx: Sql, { assetId, ownerId, model }: {
       select other.asset_id from image_hash other, me
       where other.owner_id = ${ownerId} and other.asset_id <> me.asset_id and least(other.quality, me.quality) >= ${minHashQuality}
         and (bit_count(other.pdq # me.pdq) <= ${nearDuplicateDistance} or bit_count(other.pdq_trimmed # me.pdq_trimmed) <= ${nearDuplicateDistance})
-      limit ${maxPairs}),
+      order by least(bit_count(other.pdq # me.pdq), bit_count(other.pdq_trimmed # me.pdq_trimmed)), other.asset_id limit ${maxPairs}),
     by_vector as (
       select asset_id from (
         select other.asset_id, other.embedding::vector(256) <=> (select embedding from me) as distance from image_vector other
