@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readCodes } from '../src/compute/codes.ts';
 import { drawSample } from '../src/compute/draw.ts';
 import { measureImage, measureRaster, type Measurements } from '../src/compute/measure.ts';
+import { hammingDistance } from '../src/compute/pdq.ts';
 import { thumbHash, thumbHashToDataUri, thumbHashToHex } from '../src/compute/placeholder.ts';
 import { posterText } from '../src/compute/scenes/studio.ts';
 import { plain, pngOf, raster512 } from './measure-edits.ts';
@@ -54,6 +55,17 @@ describe('a measured image', () => {
     const hidden = { ...shown, data: shown.data.slice() };
     for (let k = 0; k < hidden.data.length; k += 4) if (hidden.data[k + 3] === 0) hidden.data.set([k % 251, 90, 200], k);
     expect(measureRaster(hidden, whole)).toEqual(measureRaster(shown, whole));
+  });
+
+  test('that is plain within its border is known by the hash of the whole', async () => {
+    const square = async (color: string, around: string) => {
+      const { hashes } = await measure(await sharp({ create: { width: 300, height: 300, channels: 3, background: color } }).extend({ top: 60, bottom: 100, left: 80, right: 100, background: around }).png().toBuffer());
+      expect(hashes.pdqQuality).toBeGreaterThanOrEqual(50);
+      return hashes;
+    };
+    const [one, other] = [await square('blue', 'white'), await square('white', 'black')];
+    expect(one.pdqTrimmed).toBe(one.pdq);
+    expect(hammingDistance(one.pdqTrimmed, other.pdqTrimmed)).toBeGreaterThan(31);
   });
 
   test('is refused in the words of the decoder when it is no image', async () => {

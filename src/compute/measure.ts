@@ -4,7 +4,7 @@ import { captionImage, type Caption } from './caption.ts';
 import { readCodes, type Code } from './codes.ts';
 import { decodeImage, type DecodeLimits } from './decode.ts';
 import { measureColors, type Colors } from './palette.ts';
-import { pdq } from './pdq.ts';
+import { minHashQuality, pdq } from './pdq.ts';
 import { thumbHash } from './placeholder.ts';
 import { measureQuality, type Quality } from './quality.ts';
 import type { Raster } from './raster.ts';
@@ -23,7 +23,10 @@ export interface Measurements {
   quality: Quality;
   /** ThumbHash in base64. */
   placeholder: { thumbHash: string };
-  /** PDQ of the picture and of the picture without its border: 64 hex digits each. Below a quality of 50 (of 100) they mean little. */
+  /**
+   * PDQ of the picture and of the picture without its border: 64 hex digits each. Below a quality of 50 (of 100) they mean little; where too
+   * little is within the border for a hash, the second is as the first.
+   */
   hashes: { pdq: string; pdqTrimmed: string; pdqQuality: number };
   embedding: { model: typeof vd1Model; values: number[] };
   tags: Tag[];
@@ -63,14 +66,15 @@ export function measureRaster(raster: Raster, whole: { width: number; height: nu
   const colors = measureColors(areaAverage(raster, paletteSide, paletteSide));
   const facts = { ...whole, transparentShare: transparentShare(raster), statistics, colors };
   const tags = tagImage(facts);
-  const { hash, quality } = pdq(page);
+  const outer = pdq(page);
+  const inner = trimmed === page ? outer : pdq(trimmed);
   return {
     width: whole.width,
     height: whole.height,
     colors,
     quality: measureQuality(statistics),
     placeholder: { thumbHash: thumbHash(raster) },
-    hashes: { pdq: hash, pdqTrimmed: trimmed === page ? hash : pdq(trimmed).hash, pdqQuality: quality },
+    hashes: { pdq: outer.hash, pdqTrimmed: (inner.quality < minHashQuality ? outer : inner).hash, pdqQuality: outer.quality },
     embedding: { model: vd1Model, values: vd1(trimmed) },
     tags,
     caption: captionImage(facts, tags),

@@ -1,6 +1,8 @@
 import type { Raster } from './raster.ts';
 import { lumaOf } from './resample.ts';
 
+/** Hashes of pictures with almost no detail say nothing. */
+export const minHashQuality = 50;
 const side = 64;
 const kept = 16;
 
@@ -60,7 +62,7 @@ function gradientQuality(cells: Float32Array): number {
 /**
  * The perceptual hash PDQ: two pictures whose hashes differ in at most 31 of 256 bits are copies of each other.
  * Takes an upright sRGB raster shrunk to fit 512x512, never enlarged; other sizes give hashes that do not compare with the outside world.
- * Gives 64 hex digits, bit 255 first, and a quality of 0..100; below 50 the picture is too plain for its hash to mean much. Alpha is ignored.
+ * Gives 64 hex digits, bit 255 first, and a quality of 0..100; below `minHashQuality` the picture is too plain for its hash to mean much. Alpha is ignored.
  * Source: facebook/ThreatExchange, "The TMK+PDQF video-hashing algorithm and the PDQ image-hashing algorithm" (2019).
  */
 export function pdq(raster: Raster): { hash: string; quality: number } {

@@ -1,10 +1,11 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import type { Measurements } from '../compute/measure.ts';
+import { minHashQuality } from '../compute/pdq.ts';
 import { Prisma } from '../database/generated/client.ts';
 import { type Neighbour, nearest, type VectorModel } from '../database/vectors.ts';
 import { noImage, UserError } from '../errors.ts';
-import { hashBits, minHashQuality, nearDuplicateCosine, nearDuplicateDistance } from '../operations/analyze/near-duplicates.ts';
+import { hashBits, nearDuplicateCosine, nearDuplicateDistance } from '../operations/analyze/near-duplicates.ts';
 import { imageConditions, type ImageFilter } from './filter.ts';
 
 /** Cosine from which on two pictures look alike to most people. */

@@ -16,7 +16,7 @@ export interface Describer {
 }
 
 /** Grows when a measuring function changes its answer, so that cached results of older code are not used. */
-const measuringVersion = 'vd1.1';
+const measuringVersion = 'vd1.2';
 
 /** Every image is measured from its pixels first, whoever describes it: search and similar work the same with any provider. */
 export function measuredFirst(describer: Describer): Provider<AnalyzeParameters, AnalyzeResult> {

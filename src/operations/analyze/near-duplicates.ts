@@ -1,3 +1,4 @@
+import { minHashQuality } from '../../compute/pdq.ts';
 import { Prisma } from '../../database/generated/client.ts';
 import type { Sql } from '../../database/sql.ts';
 import { scanSettings, type VectorModel } from '../../database/vectors.ts';
@@ -9,8 +10,6 @@ const maxPairs = 50;
 export const nearDuplicateCosine = 0.9;
 /** Hamming distance of PDQ hashes up to which pictures count as copies (ThreatExchange's own bar). */
 export const nearDuplicateDistance = 31;
-/** PDQ hashes of pictures with almost no detail say nothing. */
-export const minHashQuality = 50;
 
 /** A hash in 64 hexadecimal digits as the text of a bit(256). */
 export const hashBits = (hex: string): string => BigInt(`0x${hex}`).toString(2).padStart(256, '0');
