@@ -51,6 +51,7 @@ function volumeOf(mesh: Mesh): number {
 test.each([
   ['a ring and a bar', () => inflate(odd, { faces: 3000, depth: 0.5 })!, 3000],
   ['a disc', () => inflate(disc(200), { faces: 800, depth: 1 })!, 800],
+  ['a rod, one node thin', () => inflate(draw(200, 20, (x, y) => Number(Math.abs(y - 10) < 2 && Math.abs(x - 100) < 90)), { faces: 1000, depth: 1 })!, 1000],
   ['a relief', () => emboss(hills, { faces: 2500, depth: 0.1 }), 2500],
   ['a relief of a line', () => emboss(draw(400, 2, () => 0.5), { faces: 500, depth: 0.1 }), 500],
   ['a relief of a mast', () => emboss(draw(2, 400, () => 0.5), { faces: 500, depth: 0.1 }), 500],

@@ -21,6 +21,9 @@ export function inflate(mask: Plane, { faces, depth }: { faces: number; depth: n
   }
 }
 
+/** A slope below this, in cells, is rounding: both sides of what is one node thin are alike. */
+const LEAST_SLOPE = 1e-6;
+
 /** Front and back are the same skin, sewn together at the outline. */
 function sew(grid: Grid, { corners, crossings }: Skin, mask: Plane, depth: number): Mesh {
   const { inside: { width, data }, cell, left, top } = grid;
@@ -30,7 +33,7 @@ function sew(grid: Grid, { corners, crossings }: Skin, mask: Plane, depth: numbe
   const mesh: Mesh = { positions: new Float32Array(3 * count), normals: new Float32Array(3 * count), uvs: new Float32Array(2 * count), indices: new Uint32Array(2 * corners.length) };
 
   function put(vertex: number, column: number, row: number, z: number, normal: [number, number, number]): void {
-    const length = Math.hypot(...normal) || 1;
+    const length = Math.hypot(...normal);
     mesh.positions.set([column * cell, -row * cell, z * cell], 3 * vertex);
     mesh.normals.set(normal.map((part) => part / length), 3 * vertex);
     mesh.uvs.set([(left + column * cell) / mask.width, (top + row * cell) / mask.height].map((part) => Math.min(1, Math.max(0, part))), 2 * vertex);
@@ -39,8 +42,10 @@ function sew(grid: Grid, { corners, crossings }: Skin, mask: Plane, depth: numbe
     const share = crossingShare(grid, from, to);
     const step = to - from;
     const down = Math.round(step / width);
+    const across = step - down * width;
     const [x, y] = heights.slope(from);
-    put(vertex, (from % width) + share * (step - down * width), Math.floor(from / width) + share * down, 0, [-x, y, 0]);
+    const outward: [number, number, number] = Math.hypot(x, y) < LEAST_SLOPE ? [across, -down, 0] : [-x, y, 0];
+    put(vertex, (from % width) + share * across, Math.floor(from / width) + share * down, 0, outward);
   });
   const places = new Map<number, number>();
   inner.forEach((node, index) => {

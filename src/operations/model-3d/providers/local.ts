@@ -5,7 +5,7 @@ import type { Parameters, Result } from '../parameters.ts';
 /** No weights: a blown-up silhouette or a relief, no reconstruction. One picture after the other, so that a long job leaves room for others. */
 export const local: Provider<Parameters, Result> = {
   name: 'local',
-  version: '1',
+  version: '2',
   unavailable: () => null,
   run: (run) =>
     makeModels(run, 1, async (picture) => {
