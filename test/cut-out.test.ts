@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { composeFiles } from '../src/compute/cut-out/compose.ts';
 import { cutOut, type CutOutInput } from '../src/compute/cut-out/index.ts';
 import { createCompute } from '../src/compute/pool.ts';
 import { ProviderError } from '../src/errors.ts';
@@ -159,6 +160,23 @@ describe('a cut-out', () => {
     expect([columns.indexOf(true), columns.lastIndexOf(true)]).toEqual([before0, before0 + before.width - 1]);
     const [red, green, blue] = await wide.pixels('cutout', 3);
     expect([red! < 12, green! > 243, blue! < 12]).toEqual([true, true, true]);
+  });
+
+  test('whose frame would grow beyond 4096 px is scaled down with it', async () => {
+    const wide = await sharp({ create: { width: 4000, height: 300, channels: 4, background: '#d01820' } }).extend({ left: 48, right: 48, top: 50, bottom: 50, background: '#00000000' }).png().toBuffer();
+    const { file, pixels, result } = await run(wide, { trim: true, padding: 0, aspectRatio: 0.1, format: 'WEBP', shadow: true });
+    expect(file('cutout')).toMatchObject({ width: 409, height: expect.closeTo(4096, -0.5) });
+    expect(result.box.width).toBeCloseTo(4000 / 4096, 3);
+    const mask = await pixels('mask', 1);
+    const rows = Array.from({ length: file('mask').height }, (_, y) => mask[y * 409 + 204]! > 128);
+    expect(rows.filter(Boolean).length).toBeCloseTo(30, -0.5);
+    expect(mask[rows.indexOf(true) * 409 + 409 + 2]).toBeGreaterThan(128);
+  });
+
+  test.each([[{ maxSide: 60 }, 60], [{ maxPixels: 10_000 }, 100]])('is one that may be uploaded again: %j', async (limit, side) => {
+    const subject = { width: 100, height: 100, channels: 4 as const, data: new Uint8Array(40_000).fill(255) };
+    const [file] = await composeFiles(subject, { x: 0, y: 0, width: 100, height: 100 }, { ...usual, trim: true, padding: 1 }, { ...limits, ...limit }, folder);
+    expect(file).toMatchObject({ width: side, height: side });
   });
 
   test('throws a soft dark shadow below itself, within its frame', async () => {

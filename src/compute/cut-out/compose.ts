@@ -3,7 +3,8 @@ import { readFile, stat } from 'node:fs/promises';
 import sharp, { type OverlayOptions, type Sharp } from 'sharp';
 import { decodeImage, type DecodeLimits } from '../decode.ts';
 import type { Raster } from '../raster.ts';
-import { type Box, cropRaster, padBox, widenBox } from './frame.ts';
+import { type Box, cropRaster, padBox, scaleBox, widenBox } from './frame.ts';
+import { resize } from './resize.ts';
 
 export interface ComposeOptions {
   output: 'CUTOUT' | 'MASK' | 'BOTH';
@@ -30,19 +31,29 @@ export interface CutOutFile {
   byteSize: number;
 }
 
+/** Larger pictures and frames come out at this longer side: alpha, colours and encoder hold some 15 bytes for each pixel. */
+export const OUTPUT_SIDE = 4096;
+
 /** Shadows scale with the subject: how far they fall and how soft they are, as fractions of its longer side. */
 const SHADOW = { fall: 0.025, softness: 0.02, opacity: 0.4 };
 
-/** Writes the files that were asked for; cut-out and mask have the same frame, so that one fits the other. */
+/** Writes the files that were asked for; cut-out and mask have the same frame, so that one fits the other. A frame that grew beyond the limits is scaled down with its subject. */
 export async function composeFiles(subject: Raster, box: Box, options: ComposeOptions, limits: DecodeLimits, folder: string): Promise<CutOutFile[]> {
   const longer = Math.max(box.width, box.height);
-  const below = options.shadow ? Math.ceil((SHADOW.fall + 2 * SHADOW.softness) * longer) : 0;
-  const trimmed = options.trim ? padBox(box, Math.round(options.padding * longer), below) : { x: 0, y: 0, width: subject.width, height: subject.height };
-  const framed = cropRaster(subject, options.aspectRatio ? widenBox(trimmed, options.aspectRatio) : trimmed);
+  const frame = frameOf(subject, box, longer, options);
+  const scale = Math.min(1, Math.min(OUTPUT_SIDE, limits.maxSide) / Math.max(frame.width, frame.height), Math.sqrt(limits.maxPixels / (frame.width * frame.height)));
+  const { width, height } = scaleBox({ x: 0, y: 0, width: subject.width, height: subject.height }, scale);
+  const framed = cropRaster(scale < 1 ? await resize(subject, width, height) : subject, scaleBox(frame, scale));
   const files: CutOutFile[] = [];
-  if (options.output !== 'MASK') files.push(await write(await layer(framed, longer, options, limits), 'cutout', options.format, folder));
+  if (options.output !== 'MASK') files.push(await write(await layer(framed, longer * scale, options, limits), 'cutout', options.format, folder));
   if (options.output !== 'CUTOUT') files.push(await write(asImage(framed).extractChannel(3), 'mask', options.format === 'JPEG' ? 'PNG' : options.format, folder));
   return files;
+}
+
+function frameOf(subject: Raster, box: Box, longer: number, { shadow, trim, padding, aspectRatio }: ComposeOptions): Box {
+  const below = shadow ? Math.ceil((SHADOW.fall + 2 * SHADOW.softness) * longer) : 0;
+  const trimmed = trim ? padBox(box, Math.round(padding * longer), below) : { x: 0, y: 0, width: subject.width, height: subject.height };
+  return aspectRatio ? widenBox(trimmed, aspectRatio) : trimmed;
 }
 
 const asImage = ({ width, height, channels, data }: Raster) => sharp(data, { raw: { width, height, channels }, limitInputPixels: false });

@@ -43,6 +43,11 @@ export function widenBox({ x, y, width, height }: Box, shape: number): Box {
   return { x: x - ((wide - width) >> 1), y: y - ((high - height) >> 1), width: wide, height: high };
 }
 
+/** A box in a picture that is scaled: never larger than the scale says, at least one pixel. */
+export function scaleBox({ x, y, width, height }: Box, scale: number): Box {
+  return { x: Math.floor(x * scale), y: Math.floor(y * scale), width: Math.max(1, Math.floor(width * scale)), height: Math.max(1, Math.floor(height * scale)) };
+}
+
 /** The part of a raster within a box; all zeros, which is transparent, where the box reaches beyond it. The same raster where nothing changes. */
 export function cropRaster(raster: Raster, frame: Box): Raster {
   const { width, height, channels, data } = raster;

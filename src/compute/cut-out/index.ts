@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { decodeImage, type DecodeLimits } from '../decode.ts';
 import type { Raster } from '../raster.ts';
 import { onWhite } from '../resample.ts';
-import { type ComposeOptions, composeFiles, type CutOutFile } from './compose.ts';
+import { type ComposeOptions, composeFiles, type CutOutFile, OUTPUT_SIDE } from './compose.ts';
 import { separateEdges } from './edges.ts';
 import { type Box, boxOf, boxOfFractions, cropRaster } from './frame.ts';
 import { feather, guidedAlpha } from './refine.ts';
@@ -40,8 +40,6 @@ export interface CutOut {
 
 type Progress = (percent: number, stage: string) => void;
 
-/** Larger pictures come out at this longer side: alpha, colours and encoder hold some 15 bytes for each pixel. */
-const OUTPUT_SIDE = 4096;
 const GUIDE_SIDE = 768;
 const SEARCH_SIDE = 384;
 /** Pixels of the search in which the true edge is looked for. */

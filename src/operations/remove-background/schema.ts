@@ -33,7 +33,7 @@ const CropInput = builder.inputType('CropInput', {
 });
 
 const RemoveBackgroundInput = builder.inputType('RemoveBackgroundInput', {
-  description: 'What the cut-out shall be. All of it can be left out.',
+  description: 'What the cut-out shall be. All of it can be left out. The longer side of a result is at most 4096 px, and no result is larger than an upload may be: a frame that would be is scaled down with its subject.',
   fields: (t) => ({
     output: t.field({ type: CutOutOutput, defaultValue: 'CUTOUT' }),
     format: t.field({ type: CutOutFormat, defaultValue: 'PNG' }),
