@@ -19,6 +19,8 @@ const start = (options: RunOptions = {}, part = 0) => {
   return runOnFal(run, { part, model, input: { prompt: 'a cat', part }, onStatus: ({ status, position }) => run.progress(0, `${status} ${position}`) }).finally(() => (seen = run.stages));
 };
 let seen: string[] = [];
+/** The first and all that follow a fault. */
+const everyTry = (turn: Turn): Turn[] => [turn, turn, turn, turn];
 
 test('a request waits, runs and is completed, and its answer comes back', async () => {
   expect(await start()).toEqual({ echo: { prompt: 'a cat', part: 0 } });
@@ -52,13 +54,20 @@ test('without a key it says what is needed', () => {
 describe('what is paid for is not paid for twice', () => {
   test('an attempt after a crash waits for the request of the one before', async () => {
     const remembered = new Map<string, string>();
-    fal.next('status', 'drop');
+    fal.next('status', ...everyTry('drop'));
     await expect(start({ remembered })).rejects.toMatchObject({ code: 'PROVIDER_ERROR', retryable: true });
     expect([...remembered.values()]).toEqual(['request-1']);
     expect(await start({ remembered })).toEqual({ echo: { prompt: 'a cat', part: 0 } });
     expect(fal.count('submit')).toBe(1);
     await start({ remembered }, 1);
     expect(fal.count('submit')).toBe(2);
+  });
+
+  test('a fault on the way to a request does not lose it, and three in a row do not', async () => {
+    fal.next('status', 'drop', { status: 502 }, 'drop');
+    fal.next('result', 'drop');
+    expect(await start()).toEqual({ echo: { prompt: 'a cat', part: 0 } });
+    expect([fal.count('submit'), fal.count('status'), fal.count('result'), fal.count('cancel')]).toEqual([1, 5, 2, 0]);
   });
 
   test('a request that fal has forgotten is sent anew', async () => {
@@ -71,7 +80,7 @@ describe('what is paid for is not paid for twice', () => {
     fal.next('result', { status: 500, body: { detail: 'Runner died' } });
     await expect(start({ remembered })).rejects.toMatchObject({ code: 'PROVIDER_ERROR', retryable: true, message: expect.stringContaining('Runner died') });
     expect(remembered.size).toBe(0);
-    fal.next('result', { status: 401 }, 'drop');
+    fal.next('result', { status: 401 }, ...everyTry('drop'));
     await expect(start({ remembered })).rejects.toMatchObject({ code: 'PROVIDER_AUTH' });
     await expect(start({ remembered })).rejects.toMatchObject({ code: 'PROVIDER_ERROR' });
     expect([...remembered.values()]).toEqual(['request-2']);
@@ -132,7 +141,7 @@ describe('a failure says whether another try is worth it', () => {
     ['result', refusals[3]![1], { code: 'PROVIDER_REFUSED', retryable: false }],
     ['result', { status: 504, body: { detail: 'Request timed out', error_type: 'request_timeout' } }, { code: 'PROVIDER_ERROR', retryable: true, message: expect.stringContaining('Request timed out') }],
   ])('later, at the %s: %j', async (route, turn, expected) => {
-    fal.next(route, turn);
+    fal.every(route, turn);
     expect(await failureOf(start({ settings: { PROVIDER_TIMEOUT: '300ms' } }), fal.key)).toMatchObject(expected);
   });
 

@@ -41,10 +41,10 @@ beforeEach(() => {
   server.requests.clear();
 });
 
-function runBy(count = 1) {
+function runBy(count = 1, published = new Map<number, string>()) {
   const http = createHttp({ outward: createOutward(createGuard({ allowedHosts: readConfig(server.settings).OUTWARD_ALLOWED_HOSTS })) });
   const inputs = images.slice(0, count).map((path, index) => ({ path, filename: `shoe ${index}.jpg`, contentType: 'image/jpeg', byteSize: 400, width: 60, height: 40 }));
-  const run = runOf(workshop, parametersSchema.parse({}), { http, settings: server.settings, inputs });
+  const run = runOf(workshop, parametersSchema.parse({}), { http, settings: server.settings, inputs, published });
   run.outputFolder = join(workshop.folder, `attempt-${folders++}`);
   return { run, ended: mkdir(run.outputFolder).then(() => fal.run(run)) };
 }
@@ -71,6 +71,19 @@ test('one refused picture leaves the other its model', async () => {
   const { result } = await runBy(2).ended;
   expect(result.pictures.filter((picture) => 'modelId' in picture)).toHaveLength(1);
   expect(result.pictures.find((picture) => 'failure' in picture)).toMatchObject({ failure: { code: 'PROVIDER_REFUSED', retryable: false } });
+});
+
+test('a fault that passes costs no picture its model', async () => {
+  server.next('status', 'drop');
+  expect((await runBy(2).ended).result.pictures).toEqual([{ modelId: 'asset-1' }, { modelId: 'asset-3' }]);
+  expect([...server.requests.values()].map(({ cancelled }) => cancelled)).toEqual([false, false]);
+});
+
+test('the request of a picture that the job ends without is cancelled at fal', async () => {
+  server.every('status', 'drop');
+  const { result } = await runBy(2, new Map([[1, 'asset-1']])).ended.finally(() => server.every('status'));
+  expect(result.pictures).toEqual([{ modelId: 'asset-1' }, { failure: expect.objectContaining({ code: 'PROVIDER_ERROR', retryable: true }) as unknown }]);
+  expect([...server.requests.values()].map(({ cancelled }) => cancelled)).toEqual([true]);
 });
 
 test('when every picture fails each reason is told once, with its pictures, and a try that may help is made', async () => {

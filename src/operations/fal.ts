@@ -34,6 +34,8 @@ const statusAnswer = z.object({ status: z.enum(['IN_QUEUE', 'IN_PROGRESS', 'COMP
 const firstPauseMs = 250;
 const maxPauseMs = 5_000;
 const cancelTimeoutMs = 5_000;
+/** So many faults on the way to a request, with no news of it between them, are waited out: it is paid for, and fal goes on with it. */
+const mostFaults = 3;
 /** Once a request is paid for, a pause that fal asks for is waited for rather than throwing all away. */
 const patienceMs = 60_000;
 const modelFailures = new Set<FailureCode>(['PROVIDER_ERROR', 'PROVIDER_REFUSED']);
@@ -44,13 +46,11 @@ const modelFailures = new Set<FailureCode>(['PROVIDER_ERROR', 'PROVIDER_REFUSED'
  * One gap stays: a crash between fal's answer to the submission and the note of its id pays twice.
  */
 export async function runOnFal(run: Run<unknown>, { part, model, input, onStatus }: FalCall): Promise<unknown> {
-  const { http, config, signal, remembered } = run;
-  const account = accountOf(config);
-  const base = config.FAL_QUEUE_URL.replace(/\/+$/, '');
-  const call = { method: 'GET', headers: { authorization: `Key ${account.key}` }, signal, timeoutMs: config.PROVIDER_TIMEOUT };
-  // Requests belong to the first two parts of an endpoint's name. fal's answer names addresses too, but the key goes to none that came with an answer.
-  const urlOf = (id: string, action = '') => `${base}/${model.split('/').slice(0, 2).join('/')}/requests/${id}${action}`;
-  const note = `fal ${model} ${part}`;
+  const { http, signal, remembered } = run;
+  const { account, base, call, urlOf, cancel } = queueOf(run, model);
+  const note = noteOf(model, part);
+  const told = new Set<string>();
+  let faults = 0;
 
   async function submit(): Promise<string> {
     const { request_id: id } = await http.json(account, submitted, { ...call, method: 'POST', url: `${base}/${model}`, body: input });
@@ -63,22 +63,30 @@ export async function runOnFal(run: Run<unknown>, { part, model, input, onStatus
     return id;
   }
 
-  /** fal tells by itself what becomes of a request. A stream that is closed too early, as proxies do, is opened again. */
-  async function untilCompleted(id: string): Promise<void> {
-    let told = '';
+  /** fal tells by itself what becomes of a request. */
+  async function isCompleted(id: string): Promise<boolean> {
+    for await (const { status, queue_position: position = null } of http.events(account, statusAnswer, { ...call, url: urlOf(id, '/status/stream'), patienceMs })) {
+      // A stream that is opened again may begin at the beginning.
+      if (told.size < told.add(`${status} ${position}`).size) {
+        faults = 0;
+        onStatus?.({ status, position });
+      }
+      if (status === 'COMPLETED') return true;
+    }
+    return false;
+  }
+
+  /** A stream that is closed too early, as proxies do, is opened again; after a fault, too. */
+  async function answerOf(id: string): Promise<unknown> {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(maxPauseMs, pauseMs * 2)) {
-      for await (const { status, queue_position: position = null } of http.events(account, statusAnswer, { ...call, url: urlOf(id, '/status/stream'), patienceMs })) {
-        if (told !== (told = `${status} ${position}`)) onStatus?.({ status, position });
-        if (status === 'COMPLETED') return;
+      try {
+        if (await isCompleted(id)) return await fetchResult(id);
+      } catch (error) {
+        // Without its note the request has failed and will not be another one.
+        if (!isPassing(error) || !remembered.has(note) || ++faults > mostFaults) throw error;
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
-  }
-
-  /** fal takes a request that waits out of its queue and asks one that runs to stop. Nobody is left to hear that it did not work. */
-  async function cancel(id: string): Promise<void> {
-    const last = { ...call, method: 'PUT', signal: AbortSignal.timeout(cancelTimeoutMs), patienceMs: cancelTimeoutMs };
-    await http.call(account, { ...last, url: urlOf(id, '/cancel') }).catch(() => undefined);
   }
 
   async function fetchResult(id: string): Promise<unknown> {
@@ -93,8 +101,7 @@ export async function runOnFal(run: Run<unknown>, { part, model, input, onStatus
 
   async function finish(id: string): Promise<unknown> {
     try {
-      await untilCompleted(id);
-      return await fetchResult(id);
+      return await answerOf(id);
     } catch (error) {
       if (signal.aborted && !(signal.reason instanceof HandedOver)) await cancel(id);
       throw error;
@@ -108,6 +115,32 @@ export async function runOnFal(run: Run<unknown>, { part, model, input, onStatus
     if (error instanceof ProviderError && error.status === 404) return finish(await submit());
     throw error;
   });
+}
+
+/** Cancels what is left at fal of a part that the job ends without. */
+export async function giveUpOnFal(run: Run<unknown>, { part, model }: Pick<FalCall, 'part' | 'model'>): Promise<void> {
+  const id = run.remembered.get(noteOf(model, part));
+  if (id !== undefined) await queueOf(run, model).cancel(id);
+}
+
+const noteOf = (model: string, part: number) => `fal ${model} ${part}`;
+
+/** Neither an answer for good nor a closed gate, before which the whole job waits. */
+const isPassing = (error: unknown) => error instanceof ProviderError && error.retryable && error.deferMs === undefined;
+
+function queueOf({ http, config, signal }: Run<unknown>, model: string) {
+  const account = accountOf(config);
+  const base = config.FAL_QUEUE_URL.replace(/\/+$/, '');
+  const call = { method: 'GET', headers: { authorization: `Key ${account.key}` }, signal, timeoutMs: config.PROVIDER_TIMEOUT };
+  // Requests belong to the first two parts of an endpoint's name. fal's answer names addresses too, but the key goes to none that came with an answer.
+  const urlOf = (id: string, action = '') => `${base}/${model.split('/').slice(0, 2).join('/')}/requests/${id}${action}`;
+
+  /** fal takes a request that waits out of its queue and asks one that runs to stop. Nobody is left to hear that it did not work. */
+  async function cancel(id: string): Promise<void> {
+    const last = { ...call, method: 'PUT', signal: AbortSignal.timeout(cancelTimeoutMs), patienceMs: cancelTimeoutMs };
+    await http.call(account, { ...last, url: urlOf(id, '/cancel') }).catch(() => undefined);
+  }
+  return { account, base, call, urlOf, cancel };
 }
 
 function accountOf({ FAL_KEY: key }: Config): Account {

@@ -4,7 +4,7 @@ import { imageFormats, sniffFormat } from '../../../compute/sniff.ts';
 import { ProviderError } from '../../../errors.ts';
 import { asProviderError } from '../../../http/outward.ts';
 import type { Provider, Run } from '../../define.ts';
-import { falUnavailable, runOnFal } from '../../fal.ts';
+import { falUnavailable, giveUpOnFal, runOnFal } from '../../fal.ts';
 import { makeModels, taskInput, type Picture } from '../make-models.ts';
 import type { Parameters, Result } from '../parameters.ts';
 
@@ -25,8 +25,8 @@ export const fal: Provider<Parameters, Result> = {
   version: '1',
   model: ({ FAL_3D_MODEL }) => FAL_3D_MODEL,
   unavailable: falUnavailable,
-  run: (run) =>
-    makeModels(run, atOnce, async (picture) => {
+  async run(run) {
+    const made = await makeModels(run, atOnce, async (picture) => {
       const path = join(run.outputFolder, `${picture.name}.glb`);
       await run.http.download(await modelUrl(run, picture), { path, maxBytes: maxModelBytes, timeoutMs: run.timeoutMs, signal: run.signal, accept: 'model/gltf-binary' }).catch((error: unknown) => {
         throw asProviderError('fal', error);
@@ -34,7 +34,11 @@ export const fal: Provider<Parameters, Result> = {
       picture.progress(90, 'reading the model');
       const { output, peakRssBytes } = await run.compute.run('readModel', { ...taskInput(run, picture), path }, { signal: run.signal, timeoutMs: readTimeoutMs });
       return { ...output, shape: 'RECONSTRUCTED', peakMemoryBytes: peakRssBytes };
-    }),
+    });
+    const model = run.config.FAL_3D_MODEL;
+    await Promise.all(made.result.pictures.flatMap((picture, part) => ('failure' in picture ? giveUpOnFal(run, { part, model }) : [])));
+    return made;
+  },
 };
 
 async function modelUrl(run: Run<Parameters>, picture: Picture): Promise<string> {
