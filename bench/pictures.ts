@@ -28,8 +28,8 @@ export async function phonePictures(folder: string, sources: readonly string[]):
 /** The same pictures as other files each time: a few bytes behind the end make them ones that nobody has seen. */
 export async function otherwise(folder: string, sources: readonly string[]): Promise<string[]> {
   const paths: string[] = [];
-  for (const source of sources) {
-    const path = join(folder, basename(source));
+  for (const [index, source] of sources.entries()) {
+    const path = join(folder, `${index}-${basename(source)}`);
     await writeFile(path, Buffer.concat([await readFile(source), Buffer.from(randomUUID())]));
     paths.push(path);
   }
