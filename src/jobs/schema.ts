@@ -84,14 +84,26 @@ builder.prismaObjectField(Image, 'jobs', (t) =>
 
 builder.prismaInterfaceField(AssetRef, 'producedBy', (t) => t.relation('producedBy', { nullable: true, description: 'The job whose output this is; null for an upload.' }));
 
-export const Refusal = builder.objectRef<{ id: string; code: string; message: string }>('JobRefusal').implement({
+interface Refused {
+  id: string;
+  code: string;
+  message: string;
+  hint: string | null;
+}
+
+export const Refusal = builder.objectRef<Refused>('JobRefusal').implement({
   description: 'Why nothing was done for one of the ids.',
-  fields: (t) => ({ id: t.exposeID('id', { description: 'The id as it was sent.' }), code: t.exposeString('code'), message: t.exposeString('message') }),
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The id as it was sent.' }),
+    code: t.exposeString('code'),
+    message: t.exposeString('message'),
+    hint: t.exposeString('hint', { nullable: true, description: 'What helps.' }),
+  }),
 });
 
 export interface StartedJobs {
   jobIds: string[];
-  refusals: { id: string; code: string; message: string }[];
+  refusals: Refused[];
 }
 
 /** The viewer's jobs with these ids, in this order. */
@@ -135,7 +147,7 @@ export async function startEach(ids: readonly { id: string; typename: string }[]
       started.jobIds.push((await start(rowId(sent))).id);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      started.refusals.push({ id: asSent(sent), code: error.code, message: error.message });
+      started.refusals.push({ id: asSent(sent), code: error.code, message: error.message, hint: error.hint ?? null });
     }
   }
   return started;

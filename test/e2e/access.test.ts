@@ -51,10 +51,10 @@ test('an id that is none, or of another type, is one that nothing has, and spoil
   for (const id of bad) expect(await client.get('query ($id: ID!) { image(id: $id) { id } node(id: $id) { id } }', { id })).toEqual({ image: null, node: null });
   expect(await client.get('query ($ids: [ID!]!) { nodes(ids: $ids) { id } }', { ids: [...bad, good] })).toEqual({ nodes: [null, null, null, { id: good }] });
   const { analyzeImages, setVisibility } = await client.get(`mutation ($ids: [ID!]!) {
-    analyzeImages(imageIds: $ids) { jobs { operation { name } } refusals { id code } }
+    analyzeImages(imageIds: $ids) { jobs { operation { name } } refusals { id code hint } }
     setVisibility(ids: $ids, visibility: PRIVATE) { assets { id } refusals { id } }
   }`, { ids: [bad[0], good, bad[2]] });
-  expect(analyzeImages).toEqual({ jobs: [{ operation: { name: 'ANALYZE' } }], refusals: [{ id: bad[0], code: 'NOT_FOUND' }, { id: bad[2], code: 'NOT_FOUND' }] });
+  expect(analyzeImages).toEqual({ jobs: [{ operation: { name: 'ANALYZE' } }], refusals: [bad[0], bad[2]].map((id) => ({ id, code: 'NOT_FOUND', hint: expect.stringContaining('Take the `id` that an answer gave') })) });
   expect(setVisibility).toEqual({ assets: [{ id: good }], refusals: [{ id: bad[0] }, { id: bad[2] }] });
   expect(await client.get('mutation ($ids: [ID!]!) { deleteAssets(ids: $ids) { deletedIds missing } }', { ids: [...bad, good] })).toEqual({ deleteAssets: { deletedIds: [good], missing: 3 } });
 });
