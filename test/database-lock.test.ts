@@ -16,7 +16,8 @@ beforeEach(async () => {
   folder = join(parent, 'pglite');
 });
 afterEach(async () => {
-  children.splice(0).forEach((child) => child.kill('SIGKILL'));
+  // Until they are gone: the next folder may get the inode of this one, by which they hold it.
+  await Promise.all(children.splice(0).map(end));
   await rm(parent, { recursive: true });
 });
 
