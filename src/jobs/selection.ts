@@ -11,14 +11,18 @@ interface Kind {
   /** Without a wish in the filter. */
   defaultStatuses: JobStatus[];
   where(app: App, viewer: Viewer): Promise<Prisma.JobWhereInput>;
+  /** Before their age. */
+  order: Prisma.JobOrderByWithRelationInput[];
 }
 
-export const cancellable: Kind = { statuses: ['PENDING', 'PROCESSING'], defaultStatuses: ['PENDING', 'PROCESSING'], where: async () => ({ cancelRequested: false }) };
+/** Those that wait go first, so that none of them begins in the place of one that is stopped. */
+export const cancellable: Kind = { statuses: ['PENDING', 'PROCESSING'], defaultStatuses: ['PENDING', 'PROCESSING'], where: async () => ({ cancelRequested: false }), order: [{ status: 'asc' }] };
 
 /** A job that was retried stands aside for its retry, whatever became of that: the same work is never started twice. */
 export const retriable: Kind = {
   statuses: ['FAILED', 'CANCELLED'],
   defaultStatuses: ['FAILED'],
+  order: [],
   async where({ sql }, viewer) {
     const incomplete = await sql.$queryRaw<{ id: string }[]>`
       select id from job where owner_id = ${viewer.id} and status in ('FAILED', 'CANCELLED')
@@ -34,7 +38,7 @@ export async function selectJobs(
   app: App,
   viewer: Viewer,
   { ids, filter }: { ids?: GlobalId[] | null; filter?: JobFilterInput | null },
-  { statuses, defaultStatuses, where }: Kind,
+  { statuses, defaultStatuses, where, order }: Kind,
 ): Promise<{ ids: GlobalId[]; count(): Promise<number> }> {
   if (ids && !filter) {
     if (ids.length > maxPageSize) throw new UserError('INVALID_INPUT', `Expected at most ${maxPageSize} ids but received ${ids.length}`);
@@ -44,6 +48,6 @@ export async function selectJobs(
   const wrong = filter.status?.filter((status) => !statuses.includes(status)) ?? [];
   if (wrong.length > 0) throw new UserError('INVALID_INPUT', `Expected a filter with a status of ${statuses.join(' and ')} but received ${wrong.join(', ')}`);
   const wanted = { AND: [jobsWhere(viewer.id, { ...filter, status: filter.status ?? defaultStatuses }), await where(app, viewer)] };
-  const rows = await app.db.job.findMany({ where: wanted, select: { id: true }, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }], take: maxPageSize });
+  const rows = await app.db.job.findMany({ where: wanted, select: { id: true }, orderBy: [...order, { createdAt: 'asc' }, { id: 'asc' }], take: maxPageSize });
   return { ids: rows.map(({ id }) => ({ id, typename: 'Job' })), count: () => app.db.job.count({ where: wanted }) };
 }
