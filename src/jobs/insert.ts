@@ -1,4 +1,4 @@
-import { isForeignKeyViolation, isUniqueViolation } from '../database/faults.ts';
+import { isUnreachable } from '../database/retry.ts';
 import type { Sql } from '../database/sql.ts';
 
 export interface NewJob {
@@ -60,9 +60,9 @@ async function insertLine(sql: Sql, line: Waiting[]): Promise<void> {
       await insertPending(sql, group.map(({ job }) => job));
       group.forEach(({ written }) => written());
     } catch (error) {
-      // What a constraint refuses is the fault of one of them; anything else happened to all.
-      const isOfOne = group.length > 1 && (isUniqueViolation(error) || isForeignKeyViolation(error));
-      for (const { job, written, failed } of group) await (isOfOne ? insertPending(sql, [job]) : Promise.reject(error)).then(written, failed);
+      // What the database refuses is not written, and may be the fault of one of them. Whether it was written is open where it was out of reach.
+      const tryEach = group.length > 1 && !isUnreachable(error);
+      for (const { job, written, failed } of group) await (tryEach ? insertPending(sql, [job]) : Promise.reject(error)).then(written, failed);
     }
   }
   lines.delete(sql);

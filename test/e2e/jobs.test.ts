@@ -114,7 +114,14 @@ test('jobs that are started at the same moment are written together, and one tha
   const { sql, db } = darkroom.app;
   const ownerId = randomUUID();
   let statements = 0;
-  const counted: Sql = { $queryRaw: sql.$queryRaw.bind(sql), $executeRaw: (...args) => (statements++, sql.$executeRaw(...args)) };
+  const faults = new Map<number, Error>();
+  const counted: Sql = {
+    $queryRaw: sql.$queryRaw.bind(sql),
+    $executeRaw: (...args) => {
+      const fault = faults.get(++statements);
+      return fault ? Promise.reject(fault) : sql.$executeRaw(...args);
+    },
+  };
   const job = (inputIds: string[] = []): PendingJob => ({
     id: randomUUID(), ownerId, operation: 'generate', provider: 'local', parameters: {}, maxFailures: 3, priority: 0, idempotencyKey: null, cacheKey: '0'.repeat(64), retryOfId: null, webhookId: null, inputIds, deadlineSeconds: 60,
   });
@@ -124,7 +131,15 @@ test('jobs that are started at the same moment are written together, and one tha
   const settled = await Promise.allSettled([job(), job(), job([randomUUID()]), job()].map((one) => insertTogether(counted, one)));
   expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
   expect(statements).toBe(2 + 2 + 3);
-  expect(await db.job.count({ where: { ownerId, inputCount: 0, deadline: { not: null } } })).toBe(23);
+
+  // A deadlock wrote nothing, so each is written by itself; after a broken connection nobody knows, so nothing is written again.
+  const start = async () => (await Promise.allSettled([job(), job(), job()].map((one) => insertTogether(counted, one)))).map(({ status }) => status);
+  faults.set(9, Object.assign(new Error('deadlock detected'), { code: '40P01' })).set(13, new Error('Connection terminated unexpectedly'));
+  expect(await start()).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+  expect(statements).toBe(11);
+  expect(await start()).toEqual(['fulfilled', 'rejected', 'rejected']);
+  expect(statements).toBe(13);
+  expect(await db.job.count({ where: { ownerId, inputCount: 0, deadline: { not: null } } })).toBe(27);
 });
 
 test('the same request with the same idempotency key gives its job also after a change of settings; a provider that is named is part of the request', async () => {
