@@ -38,6 +38,11 @@ const claimed = Prisma.sql`id, owner_id as "ownerId", operation, provider, param
       'width', width, 'height', height, 'storageKey', storage_key) order by job_input.position), '[]')
     from job_input join asset on asset.id = asset_id where job_id = job.id) as inputs`;
 const changed = Prisma.sql`id, owner_id as "ownerId", attempt`;
+/**
+ * The row while this attempt runs: a job has a lease as long as it is PROCESSING. The status itself is not named, because the planner would then
+ * look for the row among all that run and, until the next VACUUM, all that ran: it takes their index for one without entries.
+ */
+const runBy = ({ id, attempt }: ClaimedJob) => Prisma.sql`id = ${id}::uuid and attempt = ${attempt} and lease_until is not null`;
 const after = (ms: number) => Prisma.sql`now() + ${Math.round(ms)} * interval '1 ms'`;
 
 /** Suspects (their worker was lost before) that waited too long for an idle process: nobody else begins before them. */
@@ -98,7 +103,7 @@ export async function claimJobs(sql: Sql, { count, leaseMs, running, lastOwner, 
 export async function heartbeat(sql: Sql, job: ClaimedJob, leaseMs: number): Promise<{ cancelRequested: boolean; deadlineInMs: number | null } | null> {
   const [row] = await sql.$queryRaw<{ cancelRequested: boolean; deadlineInMs: number | null }[]>`
     update job set lease_until = ${after(leaseMs)}
-    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'
+    where ${runBy(job)}
     returning cancel_requested as "cancelRequested", (extract(epoch from deadline - now()) * 1000)::float8 as "deadlineInMs"`;
   return row ?? null;
 }
@@ -106,7 +111,7 @@ export async function heartbeat(sql: Sql, job: ClaimedJob, leaseMs: number): Pro
 /** Locks the job's row until the transaction ends, so that nobody ends it meanwhile. False: this attempt may change nothing any more. */
 export async function holdAttempt(sql: Sql, job: ClaimedJob): Promise<boolean> {
   const rows = await sql.$queryRaw<unknown[]>`
-    select id from job where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and not cancel_requested for update`;
+    select id from job where ${runBy(job)} and not cancel_requested for update`;
   return rows.length === 1;
 }
 
@@ -114,7 +119,7 @@ export async function holdAttempt(sql: Sql, job: ClaimedJob): Promise<boolean> {
 export async function recordProgress(sql: Sql, job: ClaimedJob, percent: number, stage: string): Promise<boolean> {
   const rows = await sql.$executeRaw`
     update job set progress = greatest(progress, ${Math.min(99, Math.max(0, Math.round(percent)))}), stage = ${stage}
-    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
+    where ${runBy(job)}`;
   return rows === 1;
 }
 
@@ -122,7 +127,7 @@ export async function recordProgress(sql: Sql, job: ClaimedJob, percent: number,
 export async function writeNote(sql: Sql, job: ClaimedJob, name: string, note: string | null): Promise<boolean> {
   const notes = note === null ? Prisma.sql`coalesce(notes, '{}') - ${name}::text` : Prisma.sql`coalesce(notes, '{}') || jsonb_build_object(${name}::text, ${note}::text)`;
   const rows = await sql.$executeRaw`
-    update job set notes = ${notes} where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
+    update job set notes = ${notes} where ${runBy(job)}`;
   return rows === 1;
 }
 
@@ -132,7 +137,7 @@ export async function complete(sql: Sql, job: ClaimedJob, outcome: { result: unk
     update job set status = 'COMPLETED', progress = 100, stage = null, lease_until = null, finished_at = now(),
       result = ${JSON.stringify(outcome.result)}::jsonb, model_version = ${outcome.modelVersion}, peak_memory_bytes = ${outcome.peakMemoryBytes},
       failure_code = null, failure_message = null, failure_hint = null, failure_retryable = null
-    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and not cancel_requested`;
+    where ${runBy(job)} and not cancel_requested`;
   return rows === 1;
 }
 
@@ -157,7 +162,7 @@ export async function fail(sql: Sql, job: ClaimedJob, failure: Failure, retryDel
       finished_at = case when not cancel_requested and ${again} then null else now() end,
       run_after = now() + ${wait}, rung_at = null,
       failure_code = ${failure.code}, failure_message = ${failure.message}, failure_hint = ${failure.hint ?? null}, failure_retryable = ${failure.retryable}
-    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'
+    where ${runBy(job)}
     returning status::text`;
   return row?.status ?? null;
 }
@@ -166,7 +171,7 @@ export async function fail(sql: Sql, job: ClaimedJob, failure: Failure, retryDel
 export async function finishCancelled(sql: Sql, job: ClaimedJob): Promise<boolean> {
   const rows = await sql.$executeRaw`
     update job set status = 'CANCELLED', lease_until = null, finished_at = now(), stage = null
-    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING' and cancel_requested`;
+    where ${runBy(job)} and cancel_requested`;
   return rows === 1;
 }
 
@@ -177,7 +182,7 @@ export async function defer(sql: Sql, job: ClaimedJob, { waitMs, stage }: { wait
       stage = case when not cancel_requested then ${stage}::text end,
       status = (case when cancel_requested then 'CANCELLED' else 'PENDING' end)::job_status,
       finished_at = case when cancel_requested then now() end
-    where id = ${job.id}::uuid and attempt = ${job.attempt} and status = 'PROCESSING'`;
+    where ${runBy(job)}`;
   return rows === 1;
 }
 

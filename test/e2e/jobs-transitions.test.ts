@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { Prisma, PrismaClient } from '../../src/database/generated/client.ts';
+import { Prisma, type PrismaClient } from '../../src/database/generated/client.ts';
 import type { Database } from '../../src/database/open.ts';
+import type { Sql } from '../../src/database/sql.ts';
 import {
-  claimJobs, complete, expireDeadlines, expireLeases, fail, finishCancelled, heartbeat, recordProgress, release, requestCancel, takeUnrung, type ClaimedJob,
+  claimJobs, complete, expireDeadlines, expireLeases, fail, finishCancelled, heartbeat, holdAttempt, recordProgress, release, requestCancel, takeUnrung, writeNote, type ClaimedJob,
 } from '../../src/jobs/transitions.ts';
 import { createJob, openBareDatabase } from '../fixtures/job-rows.ts';
 import { faultsOfHistory } from '../fixtures/history.ts';
@@ -97,6 +98,25 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     expect(await complete(database.sql, again, result)).toBe(true);
     expect(await writes()).toEqual(nothing);
     expect((await get(id)).attempts).toMatchObject([{ outcome: 'RETRIED', failureCode: 'WORKER_LOST' }, { outcome: 'COMPLETED', failureCode: null }]);
+  });
+
+  test('what a worker writes finds its row by the id, also where nothing ran when the planner counted', async () => {
+    await Promise.all(Array.from({ length: 300 }, () => createJob(db)));
+    await db.$executeRaw`analyze job`;
+    await createJob(db);
+    const job = await mustClaim();
+    const plans: string[] = [];
+    const explain = async (statement: TemplateStringsArray | Prisma.Sql, ...values: unknown[]) => {
+      const lines = await database.sql.$queryRaw<object[]>`explain ${'raw' in statement ? Prisma.sql(statement, ...values) : statement}`;
+      plans.push(lines.flatMap((line) => Object.values(line)).join('\n'));
+      return lines;
+    };
+    const explaining = { $queryRaw: explain, $executeRaw: explain } as unknown as Sql;
+    await Promise.all([
+      complete(explaining, job, result), fail(explaining, job, failure, 1), heartbeat(explaining, job, leaseMs), recordProgress(explaining, job, 50, 'on'), release(explaining, job), finishCancelled(explaining, job),
+      holdAttempt(explaining, job), writeNote(explaining, job, 'name', 'note'),
+    ]);
+    expect(plans.map((plan) => /(?<= using )\w+/.exec(plan)?.[0] ?? plan)).toEqual(Array(8).fill('job_pkey'));
   });
 
   test('of fifty claims at once one gets the job (I5)', async () => {
