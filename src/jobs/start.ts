@@ -164,8 +164,7 @@ interface Request {
 
 async function findByKey({ db }: App, viewer: Viewer, idempotencyKey: string | null | undefined, { operation, inputIds, parameters, provider }: Request): Promise<StartedJob | null> {
   if (!idempotencyKey) return null;
-  const where = { ownerId_idempotencyKey: { ownerId: viewer.id, idempotencyKey } };
-  const job = await db.job.findUnique({ where, include: { inputs: { orderBy: { position: 'asc' } } } });
+  const job = await db.job.findFirst({ where: { ownerId: viewer.id, idempotencyKey }, include: { inputs: { orderBy: { position: 'asc' } } } });
   if (!job) return null;
   const known = [job.operation, job.inputs.map(({ assetId }) => assetId), operation.parameters.safeParse(job.parameters).data, provider && job.provider];
   if (isDeepStrictEqual(known, [operation.name, inputIds, parameters, provider])) return job;

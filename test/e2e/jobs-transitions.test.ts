@@ -23,6 +23,7 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
   afterEach(async () => {
     expect(await faultsOfHistory(db)).toEqual([]);
     await db.job.deleteMany();
+    expect(await db.jobEvent.count()).toBe(0);
   });
 
   const leaseMs = 60_000;
