@@ -1,9 +1,11 @@
 import type { PGlite } from '@electric-sql/pglite';
 import type { SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils';
 import { PrismaPGlite } from 'pglite-prisma-adapter';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PrismaClient } from '../src/database/generated/client.ts';
 import { openPglite, pgliteAdapter } from '../src/database/pglite.ts';
+import { maintain } from '../src/database/upkeep.ts';
+import { createLog } from '../src/log.ts';
 
 let pglite: PGlite;
 let db: PrismaClient;
@@ -76,4 +78,42 @@ test('a batch is one transaction', async () => {
 test('a script that fails rejects', async () => {
   const adapter = await pgliteAdapter(pglite).connect();
   await expect(adapter.executeScript('SELECT 1; SELECT * FROM nowhere')).rejects.toMatchObject({ cause: { originalCode: '42P01' } });
+});
+
+describe('upkeep', () => {
+  const log = createLog('silent');
+  const ask = async <Value>(sql: string) => Object.values((await pglite.query<Record<string, Value>>(sql)).rows[0]!)[0]!;
+  const sizeOf = (table: string) => ask<number>(`select pg_relation_size('${table}')::int`);
+
+  test('a table whose rows are written again and again does not grow for ever', async () => {
+    await pglite.exec(`create table kept (id int, text text); insert into kept select n, repeat('x', 300) from generate_series(1, 2000) n; create table left_alone as select * from kept`);
+    const before = await sizeOf('kept');
+    for (let round = 0; round < 12; round++) {
+      await pglite.exec(`update kept set text = repeat('${round % 10}', 300)`);
+      await maintain(pglite, log);
+    }
+    expect(await sizeOf('kept')).toBeLessThan(before * 3);
+    for (let round = 0; round < 12; round++) await pglite.exec(`update left_alone set text = repeat('${round % 10}', 300)`);
+    expect(await sizeOf('left_alone')).toBeGreaterThan(before * 10);
+  });
+
+  test('a plan that was made for an empty table is made anew when it has grown', async () => {
+    await pglite.exec(`create table growing (id int primary key, text text); set plan_cache_mode = force_generic_plan; prepare one (int) as select text from growing where id = $1`);
+    const plan = async () => (await pglite.query<Record<string, string>>('explain execute one (7)')).rows.map((line) => line['QUERY PLAN']).join('\n');
+    await pglite.exec('set enable_indexscan = off; set enable_bitmapscan = off');
+    expect(await plan()).toContain('Seq Scan');
+    await pglite.exec(`reset enable_indexscan; reset enable_bitmapscan; insert into growing select n, repeat('x', 300) from generate_series(1, 10000) n`);
+    expect(await plan()).toContain('Seq Scan');
+    await maintain(pglite, log);
+    expect(await plan()).toContain('Index Scan');
+    await pglite.exec('reset plan_cache_mode');
+  });
+
+  test('what a start after a kill has to go through is bounded', async () => {
+    const logBytes = () => ask<number>('select (pg_current_wal_lsn() - redo_lsn)::int from pg_control_checkpoint()');
+    await pglite.exec(`select pg_logical_emit_message(false, '', repeat('x', 1000000)) from generate_series(1, 70)`);
+    expect(await logBytes()).toBeGreaterThan(64_000_000);
+    await maintain(pglite, log);
+    expect(await logBytes()).toBeLessThan(1_000_000);
+  });
 });

@@ -10,7 +10,7 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((na
 /** From left to right: a file imports only from its own place or from places further right. The first pattern that fits counts. */
 const places: [string, RegExp][] = [
   ['start', /^(main|darkroom)\.ts$/],
-  ['ground', /^(config|errors|log|within|sizes|keyset|spool|secret-strength)\.ts$|^access\/(viewer|scopes|static-keys|limits\/limits)\.ts$/],
+  ['ground', /^(config|errors|log|within|rounds|sizes|keyset|spool|secret-strength)\.ts$|^access\/(viewer|scopes|static-keys|limits\/limits)\.ts$/],
   ['builder', /^graphql\/(builder|multipart|errors|scope-plugin|id-plugin)\.ts$/],
   ['graphql', /^graphql\//],
   ['app', /^app\.ts$/],

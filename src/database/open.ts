@@ -8,6 +8,7 @@ import { ourSchema, type SchemaSource } from './migrations.ts';
 import { openPglite, pgliteAdapter } from './pglite.ts';
 import { connectForMigrations, postgresAdapter } from './postgres.ts';
 import { directSql, type Sql } from './sql.ts';
+import { startUpkeep } from './upkeep.ts';
 
 export interface DatabaseSettings {
   /** Without it the database is a PGlite in `DATA_DIR/pglite`, which belongs to this process alone. */
@@ -45,7 +46,9 @@ async function openEmbedded(settings: DatabaseSettings, log: Log, source: Schema
       await pglite.close();
       throw error;
     }
+    const upkeep = startUpkeep(pglite, log);
     return database('pglite', adapter, settings, async () => {
+      await upkeep.stop();
       await pglite.close();
       await unlock();
     });

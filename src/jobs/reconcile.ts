@@ -1,4 +1,5 @@
 import type { App } from '../app.ts';
+import { inRounds } from '../rounds.ts';
 import { announce, nudge } from './announce.ts';
 import { expireDeadlines, expireLeases, takeUnrung } from './transitions.ts';
 
@@ -16,24 +17,5 @@ export async function reconcile(app: App): Promise<void> {
   for (const job of await takeUnrung(sql, graceMs)) if (!(await nudge(app, job))) return;
 }
 
-/** Reconciles every `intervalMs` until stopped, one round after the other. A round that fails is logged and the next one tried. */
-export function startReconciler(app: App, intervalMs = 1_000): { stop(): Promise<void> } {
-  let stopped = false;
-  let timer: NodeJS.Timeout | undefined;
-  let round = Promise.resolve();
-  const next = () => {
-    timer = setTimeout(() => {
-      round = reconcile(app)
-        .catch((error: unknown) => app.log.error({ err: error }, 'Reconciling failed; the next round tries again'))
-        .finally(() => { if (!stopped) next(); });
-    }, intervalMs);
-  };
-  next();
-  return {
-    async stop() {
-      stopped = true;
-      clearTimeout(timer);
-      await round;
-    },
-  };
-}
+/** Reconciles every second until stopped. */
+export const startReconciler = (app: App) => inRounds(() => reconcile(app), 1_000, (error) => app.log.error({ err: error }, 'Reconciling failed; the next round tries again'));
