@@ -109,6 +109,23 @@ describe('upkeep', () => {
     await pglite.exec('reset plan_cache_mode');
   });
 
+  test('to clear a table of vectors does not mend the graph of their index, which takes milliseconds for each', async () => {
+    await pglite.exec(`create extension vector; create table vectors (id int primary key, embedding vector(64)); create index graph on vectors using hnsw (embedding vector_cosine_ops);
+      insert into vectors select n, (select array_agg(random() - 0.5) from generate_series(1, 64 + 0 * n))::vector from generate_series(1, 1000) n; delete from vectors where id % 2 = 0`);
+    const cleared = () => ask<Date | null>(`select last_vacuum from pg_stat_user_tables where relname = 'vectors'`);
+    /** What of the index changes is written to the log first. */
+    const written = async (work: () => Promise<unknown>) => {
+      const from = await ask<string>('select pg_current_wal_insert_lsn()::text');
+      await work();
+      return ask<number>(`select (pg_current_wal_insert_lsn() - '${from}')::int`);
+    };
+    expect(await cleared()).toBeNull();
+    const kept = await written(() => maintain(pglite, log));
+    expect(await cleared()).not.toBeNull();
+    const mended = await written(() => pglite.exec('vacuum vectors'));
+    expect(mended).toBeGreaterThan(kept * 4);
+  });
+
   test('what a start after a kill has to go through is bounded', async () => {
     const logBytes = () => ask<number>('select (pg_current_wal_lsn() - redo_lsn)::int from pg_control_checkpoint()');
     await pglite.exec(`select pg_logical_emit_message(false, '', repeat('x', 1000000)) from generate_series(1, 70)`);
