@@ -8,7 +8,8 @@ import { type FromChild, type MemoryUse, type ToChild, unpackError } from './mes
 
 const MEMORY_WATCH_MS = 100;
 const STARTUP_LIMIT_MS = 30_000;
-const MAX_TASKS = 500;
+/** A start costs two seconds of the processor, for the engine compiles everything anew; a leak that is larger shows by memory. */
+const MAX_TASKS = 5_000;
 const STDERR_TAIL = 2_000;
 
 /** A task on its way: from the queue to a child to its end. */
