@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { diskStorage } from '../src/storage/disk.ts';
+import { ObjectMissing } from '../src/storage/storage.ts';
 import { bytesFor } from './fixtures/put-forever.ts';
 import { badKeys } from './storage-contract.ts';
 
@@ -22,7 +23,9 @@ describe('storage: disk', () => {
     const storage = await open('plain');
     await storage.put('originals/one', Buffer.from('bytes'), { byteSize: 5, contentType: 'image/png' });
     expect(await readFile(join(folder, 'plain/originals/one/image%2Fpng'), 'utf8')).toBe('bytes');
+    expect(await storage.pathOf!('originals/one')).toBe(join(folder, 'plain/originals/one/image%2Fpng'));
     await storage.delete(['originals/one']);
+    await expect(storage.pathOf!('originals/one')).rejects.toThrow(ObjectMissing);
     expect(await readdir(join(folder, 'plain/originals'))).toEqual([]);
   });
 

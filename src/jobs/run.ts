@@ -14,7 +14,7 @@ import { toFailure, Unwanted } from './failure.ts';
 import { reportProgress } from './progress.ts';
 import { openNotes } from './notes.ts';
 import { openPublisher } from './publish.ts';
-import { closeFolder, openFolder } from './spool.ts';
+import { closeFolder, inputFile, openFolder } from './spool.ts';
 import { storable } from './storable.ts';
 import { complete, defer, fail, finishCancelled, release, requestCancel, type ClaimedJob } from './transitions.ts';
 import { superviseJob, type Supervision } from './supervise.ts';
@@ -62,7 +62,7 @@ export async function runJob(app: App, job: ClaimedJob, { stopping, isWorkDone }
 
 /** The happy path: inputs to local files, the provider, and then its answer is kept. */
 async function attempt(app: App, job: ClaimedJob, { signal, leaseLost }: Supervision, tally: Tally, isWorkDone: () => void): Promise<void> {
-  const { sql, storage, config, compute, http } = app;
+  const { sql, config, compute, http } = app;
   const operation = getOperation(job.operation);
   const provider = operation.providers.find((known) => known.name === job.provider);
   if (!provider) throw new Error(`${job.operation} has no provider ${job.provider}`);
@@ -76,8 +76,7 @@ async function attempt(app: App, job: ClaimedJob, { signal, leaseLost }: Supervi
   const folder = await openFolder(app, job);
   const files = await Promise.all(
     inputs.map(async ({ storageKey, ...input }, index) => {
-      const path = join(folder, `input-${index}`);
-      await storage.download(storageKey, path);
+      const path = await inputFile(app, storageKey, join(folder, `input-${index}`));
       tally.inputBytes += input.byteSize;
       return { ...input, path };
     }),

@@ -7,17 +7,24 @@ import type { ClaimedJob } from './transitions.ts';
 const spool = ({ DATA_DIR }: Pick<App['config'], 'DATA_DIR'>) => join(DATA_DIR, 'spool', 'jobs');
 
 const folderOf = (config: App['config'], job: ClaimedJob) => join(spool(config), `${job.id}-${job.attempt}`);
-const hasFiles = (job: ClaimedJob) => job.inputs.length > 0 || makesFiles(getOperation(job.operation));
+const hasFiles = ({ storage }: Pick<App, 'storage'>, job: ClaimedJob) => (job.inputs.length > 0 && !storage.pathOf) || makesFiles(getOperation(job.operation));
 
-/** The folder of one attempt: copies of its inputs, and its outputs. Work that has neither has none. */
-export async function openFolder({ config }: Pick<App, 'config'>, job: ClaimedJob): Promise<string> {
-  const folder = folderOf(config, job);
-  if (hasFiles(job)) await mkdir(folder, { recursive: true });
+/** The folder of one attempt: its outputs, and copies of its inputs unless these are files of this machine. Work that has neither has none. */
+export async function openFolder(app: Pick<App, 'config' | 'storage'>, job: ClaimedJob): Promise<string> {
+  const folder = folderOf(app.config, job);
+  if (hasFiles(app, job)) await mkdir(folder, { recursive: true });
   return folder;
 }
 
-export async function closeFolder({ config }: Pick<App, 'config'>, job: ClaimedJob): Promise<void> {
-  if (hasFiles(job)) await rm(folderOf(config, job), { recursive: true, force: true });
+export async function closeFolder(app: Pick<App, 'config' | 'storage'>, job: ClaimedJob): Promise<void> {
+  if (hasFiles(app, job)) await rm(folderOf(app.config, job), { recursive: true, force: true });
+}
+
+/** Where an input can be read: nobody may write there. */
+export async function inputFile({ storage }: Pick<App, 'storage'>, key: string, copy: string): Promise<string> {
+  if (storage.pathOf) return storage.pathOf(key);
+  await storage.download(key, copy);
+  return copy;
 }
 
 /** Removes what attempts of killed processes left behind. Processes may share the folder: what an attempt still uses stays. */

@@ -7,6 +7,7 @@ import type { Http } from '../http/http.ts';
 
 /** An input of a job as a provider sees it: a local copy, and what is known of it. */
 export interface InputFile {
+  /** To read it and nothing else: it may be the stored file itself. */
   path: string;
   filename: string;
   contentType: string;

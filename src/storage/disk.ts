@@ -63,6 +63,8 @@ export async function diskStorage({ root: given, publicUrl, secret }: { root: st
       await copyFile(source, path, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     },
 
+    pathOf: async (key) => (await find(key)).path,
+
     async stat(key) {
       try {
         const { path, contentType } = await find(key);

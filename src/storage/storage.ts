@@ -30,6 +30,8 @@ export interface Storage {
   get(key: string, range?: { start: number; end: number }): Promise<Readable>;
   /** Writes the object to a new local file. Rejects with `ObjectMissing`. */
   download(key: string, path: string): Promise<void>;
+  /** Only where objects are files of this machine: the path of one, to read it where it lies. Rejects with `ObjectMissing`. */
+  pathOf?(key: string): Promise<string>;
   /** `null` where there is no such object. */
   stat(key: string): Promise<ObjectInfo | null>;
   /** Deleting what is not there is fine. */
