@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { type FromChild, type MemoryUse, packError, type TaskContext, type ToChild } from './messages.ts';
 
 // The process in which hostile bytes are decoded: `fork(child, [tasksUrl, parentPid])`. It runs one task at a time.
 const [tasksUrl = '', parentPid = ''] = process.argv.slice(2);
 const MEMORY_REPORT_MS = 100;
+const hasProc = existsSync('/proc/self/status');
 
 // A terminal sends Ctrl-C to the whole group. The parent decides when this process ends: it disconnects, or kills.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
@@ -19,8 +20,8 @@ tell({ type: 'ready' });
 
 async function answer({ id, name, input }: ToChild): Promise<void> {
   forgetPeak();
-  // Only a system without /proc needs these; the parent looks there itself.
-  const reports = setInterval(() => tell({ type: 'memory', rssBytes: process.memoryUsage.rss() }), MEMORY_REPORT_MS);
+  // Where there is /proc the parent looks there itself.
+  const reports = hasProc ? undefined : setInterval(() => tell({ type: 'memory', rssBytes: process.memoryUsage.rss() }), MEMORY_REPORT_MS);
   try {
     const task = tasks[name];
     if (!task) throw new Error(`Expected one of the tasks ${Object.keys(tasks).join(', ')} but received "${name}"`);

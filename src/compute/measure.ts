@@ -52,9 +52,7 @@ export async function measureImage(input: { path: string; limits: DecodeLimits }
   progress(50, 'reading codes');
   const codes = await readCodes(onWhite(raster));
   progress(75, 'measuring');
-  const measured = measureRaster(await shrink(raster), { width, height, frames, codes });
-  progress(100, 'measured');
-  return measured;
+  return measureRaster(await shrink(raster), { width, height, frames, codes });
 }
 
 /** Measures a raster whose longer side is at most 512; `whole` tells of the picture it was made from. Pure. */
