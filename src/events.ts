@@ -11,6 +11,8 @@ type Listener = () => void;
 export interface Events {
   /** Rings for everybody who listens to one of the topics now. Never rejects when the bell is down: it logs that once, and the listeners' poll heals it. */
   publish(...topics: string[]): Promise<void>;
+  /** The same for a topic that changes all the time: the first ring at once, and those of the next 50 ms together when they are over. */
+  publishOften(topic: string): void;
   /**
    * Resolves when the subscription is in force: a ring after that is heard. While the bell is down it resolves within a second and
    * takes force as soon as the bell is back. The listener is also called whenever rings may have been lost, so it needs nothing else.
@@ -35,13 +37,42 @@ export function ringAll(listeners: Iterable<Listener>, log: Log): void {
   }
 }
 
+const restMs = 50;
+
+/** Lets each topic rest for a while after a ring; what was asked for meanwhile is rung then, or when `flush` is called. */
+function withRests(publish: (topic: string) => Promise<void>) {
+  const resting = new Map<string, { timer: NodeJS.Timeout; isAwaited: boolean }>();
+  function publishOften(topic: string): void {
+    const rest = resting.get(topic);
+    if (rest) return void (rest.isAwaited = true);
+    const timer = setTimeout(() => {
+      const { isAwaited } = resting.get(topic)!;
+      resting.delete(topic);
+      if (isAwaited) publishOften(topic);
+    }, restMs);
+    resting.set(topic, { timer, isAwaited: false });
+    void publish(topic);
+  }
+  const flush = async () => {
+    for (const [topic, { timer, isAwaited }] of resting) {
+      clearTimeout(timer);
+      if (isAwaited) await publish(topic);
+    }
+    resting.clear();
+  };
+  return { publishOften, flush };
+}
+
 /** Events inside this process. Nothing is ever lost here, so there is never a resync. */
 export function memoryEvents(log: Log): Events {
   const topics = new Map<string, Set<Listener>>();
+  const publish = async (...rung: string[]) => {
+    for (const topic of rung) ringAll(topics.get(topic) ?? [], log);
+  };
+  const { publishOften, flush } = withRests(publish);
   return {
-    async publish(...rung) {
-      for (const topic of rung) ringAll(topics.get(topic) ?? [], log);
-    },
+    publish,
+    publishOften,
     async subscribe(topic, listener) {
       const own = () => listener();
       topics.set(topic, (topics.get(topic) ?? new Set()).add(own));
@@ -54,6 +85,7 @@ export function memoryEvents(log: Log): Events {
     onResync: () => () => {},
     async check() {},
     async close() {
+      await flush();
       topics.clear();
     },
   };
@@ -81,12 +113,15 @@ export function redisEvents(redis: RedisConnections, prefix: string, log: Log): 
   subscriber.on('message', onMessage);
   subscriber.on('ready', onReady);
 
+  const publish = async (...topics: string[]) => {
+    // In one write to the socket, which costs more than the commands.
+    const rings = topics.map((topic) => ['publish', channelOf(topic), '']);
+    await redis.ask((commands) => commands.pipeline(rings).exec()).catch((error: Error) => complain(error, `Could not announce ${topics.join(' and ')}`));
+  };
+  const { publishOften, flush } = withRests(publish);
   return {
-    async publish(...topics) {
-      // In one write to the socket, which costs more than the commands.
-      const rings = topics.map((topic) => ['publish', channelOf(topic), '']);
-      await redis.ask((commands) => commands.pipeline(rings).exec()).catch((error: Error) => complain(error, `Could not announce ${topics.join(' and ')}`));
-    },
+    publish,
+    publishOften,
     async subscribe(topic, listener) {
       const channel = channelOf(topic);
       const own = () => listener();
@@ -117,6 +152,7 @@ export function redisEvents(redis: RedisConnections, prefix: string, log: Log): 
       await Promise.all([redis.check(), bounded(subscriber.ping())]);
     },
     async close() {
+      await flush();
       subscriber.off('message', onMessage);
       subscriber.off('ready', onReady);
       channels.clear();

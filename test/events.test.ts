@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRedis, type RedisServer } from '../bin/services/redis.ts';
 import { memoryEvents, redisEvents, wakeups, type Events } from '../src/events.ts';
@@ -25,9 +26,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const siblings: [string, () => Events][] = [
+const siblings: [string, (prefix?: string) => Events][] = [
   ['memory', () => memoryEvents(log)],
-  ['redis', () => redisEvents(redis, `test-${randomUUID()}`, log)],
+  ['redis', (prefix = `test-${randomUUID()}`) => redisEvents(redis, prefix, log)],
 ];
 
 /** A listener that counts. */
@@ -37,7 +38,7 @@ function counter() {
   return bell;
 }
 
-describe.each(siblings)('events: %s', (_name, open) => {
+describe.each(siblings)('events: %s', (name, open) => {
   test('a ring after the subscription is heard, by every listener of that topic and by no other', async () => {
     const events = open();
     const [one, two, other] = [counter(), counter(), counter()];
@@ -50,6 +51,41 @@ describe.each(siblings)('events: %s', (_name, open) => {
     await until('the other to hear', () => other.count === 1);
     expect([one.count, two.count]).toEqual([1, 1]);
     await events.close();
+  });
+
+  test('of a topic that changes all the time the first ring comes at once and the last one in time; those between come together', async () => {
+    const events = open();
+    const [bell, other] = [counter(), counter()];
+    await events.subscribe('often', bell);
+    await events.subscribe('other', other);
+    events.publishOften('often');
+    await until('the first ring', () => bell.count === 1);
+    const startedAt = performance.now();
+    let asked = 0;
+    while (performance.now() < startedAt + 300) {
+      events.publishOften('often');
+      asked++;
+      await sleep(1);
+    }
+    events.publishOften('other');
+    await until('the other topic, which did not rest', () => other.count === 1);
+    const before = bell.count;
+    events.publishOften('often');
+    await until('the last ring', () => bell.count > before);
+    expect(asked).toBeGreaterThan(50);
+    expect(bell.count).toBeLessThan(12);
+    await events.close();
+  });
+
+  test('rings that rest are rung at the end', async () => {
+    const events = open('ending');
+    const listening = name === 'memory' ? events : open('ending');
+    const bell = counter();
+    await listening.subscribe('often', bell);
+    for (let count = 0; count < 5; count++) events.publishOften('often');
+    await events.close();
+    await until('the first and the last', () => bell.count === 2);
+    await listening.close();
   });
 
   test('a topic that nobody listens to can be rung', async () => {

@@ -7,7 +7,8 @@ export const cancelTopic = 'cancels';
 
 /** Rings for everybody who watches the job. Call it after the commit; a ring that is lost is made up for by the watcher's own poll. */
 export async function announce({ events }: Pick<App, 'events'>, job: { id: string; ownerId: string }): Promise<void> {
-  await events.publish(jobTopic(job.id), viewerTopic(job.ownerId));
+  events.publishOften(viewerTopic(job.ownerId));
+  await events.publish(jobTopic(job.id));
 }
 
 /** Tells the workers that there is something to claim. False: the bell is down; that is logged and forgotten, for the reconciler rings again. */
