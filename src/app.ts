@@ -4,7 +4,7 @@ import { createCompute, type Compute } from './compute/pool.ts';
 import { s3Settings, type Config } from './config.ts';
 import { openDatabase, type Database } from './database/open.ts';
 import type { PrismaClient } from './database/generated/client.ts';
-import type { Sql } from './database/sql.ts';
+import type { DirectSql } from './database/sql.ts';
 import { createGuard } from './http/guard.ts';
 import { createHttp, type Http } from './http/http.ts';
 import { createOutward } from './http/outward.ts';
@@ -28,7 +28,7 @@ export interface App {
   database: Database;
   db: PrismaClient;
   /** For statements that are written by hand and run often; Prisma's client costs four times as much. Never part of a transaction. */
-  sql: Sql;
+  sql: DirectSql;
   storage: Storage;
   queue: Queue;
   events: Events;

@@ -57,6 +57,27 @@ describe.each(['pglite', 'postgres'] as const)('a database on %s', (kind) => {
     expect(await database.db.$queryRaw`SELECT id FROM account WHERE id = 2`).toEqual([]);
   });
 
+  test('a transaction past the client leaves all or nothing, and its connection to others', async () => {
+    const { sql } = database;
+    const ids = () => sql.$queryRaw`SELECT id FROM account WHERE id > 10 ORDER BY id`;
+    const insert = (id: number, parentId: number | null, then = async () => {}) => sql.transaction(async (tx) => {
+      await tx.$executeRaw`INSERT INTO account VALUES (${id}, 0, ${parentId})`;
+      expect(await tx.$queryRaw`SELECT id FROM account WHERE id = ${id}`).toEqual([{ id }]);
+      await then();
+      return id;
+    });
+    // More than there are connections.
+    const changedMind = Array.from({ length: 10 }, (_, k) => insert(20 + k, null, () => Promise.reject(new Error('changed my mind'))).catch((error: Error) => error.message));
+    expect(await Promise.all(changedMind)).toEqual(Array(10).fill('changed my mind'));
+    const orphans = Array.from({ length: 10 }, (_, k) => insert(40 + k, 99).catch((error: { cause: { originalCode: string } }) => error.cause.originalCode));
+    expect(await Promise.all(orphans)).toEqual(Array(10).fill('23503'));
+    await expect(sql.transaction((tx) => tx.$executeRaw`INSERT INTO nowhere VALUES (1)`)).rejects.toMatchObject({ cause: { table: 'nowhere' } });
+    expect(await ids()).toEqual([]);
+    expect(await Promise.all(Array.from({ length: 10 }, (_, k) => insert(11 + k, null)))).toHaveLength(10);
+    expect(await ids()).toHaveLength(10);
+    await sql.$executeRaw`DELETE FROM account WHERE id > 10`;
+  });
+
   test('the isolation level that was asked for is the one inside', async () => {
     const level = await database.db.$transaction(async (tx) => tx.$queryRaw`SHOW transaction_isolation`, { isolationLevel: 'Serializable' });
     expect(level).toEqual([{ transaction_isolation: 'serializable' }]);

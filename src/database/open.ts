@@ -7,7 +7,7 @@ import { applyMigrations } from './migrate.ts';
 import { ourSchema, type SchemaSource } from './migrations.ts';
 import { openPglite, pgliteAdapter } from './pglite.ts';
 import { connectForMigrations, postgresAdapter } from './postgres.ts';
-import { directSql, type Sql } from './sql.ts';
+import { directSql, type DirectSql } from './sql.ts';
 import { startUpkeep } from './upkeep.ts';
 
 export interface DatabaseSettings {
@@ -21,7 +21,7 @@ export interface DatabaseSettings {
 
 export interface Database {
   db: PrismaClient;
-  sql: Sql;
+  sql: DirectSql;
   kind: 'pglite' | 'postgres';
   /** Rejects when the database does not answer. */
   check(): Promise<void>;

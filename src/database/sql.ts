@@ -1,4 +1,4 @@
-import { type ArgType, ColumnTypeEnum, type SqlQueryable } from '@prisma/driver-adapter-utils';
+import { type ArgType, ColumnTypeEnum, type SqlDriverAdapter, type SqlQueryable } from '@prisma/driver-adapter-utils';
 import { Prisma } from './generated/client.ts';
 
 /** Where hand-written SQL runs: Prisma's client, one of its transactions, or, past the client, `directSql`. */
@@ -7,11 +7,39 @@ export interface Sql {
   $executeRaw(statement: TemplateStringsArray | Prisma.Sql, ...values: unknown[]): Promise<number>;
 }
 
+/** Straight on the driver that Prisma's client uses. A statement is never part of a transaction that somebody else has begun. */
+export interface DirectSql extends Sql {
+  /** All that `work` says to the `Sql` it is given, or nothing if it rejects. */
+  transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
+}
+
 /**
- * One statement straight on the driver that Prisma's client uses, with the same templates and the same values in its rows: what the client
- * does around a raw statement costs four times the statement itself. It is never part of a transaction that somebody else has begun.
+ * Statements with the same templates, and the same values in their rows, as Prisma's client has them: what the client does around a raw statement
+ * costs four times the statement itself.
  */
-export function directSql(driver: SqlQueryable): Sql {
+export function directSql(driver: SqlDriverAdapter): DirectSql {
+  return {
+    ...statements(driver),
+    async transaction(work) {
+      const transaction = await driver.startTransaction();
+      // Some drivers leave the statement to whoever ends the transaction.
+      const say = async (sql: string) => transaction.options.usePhantomQuery || (await transaction.executeRaw({ sql, args: [], argTypes: [] }));
+      try {
+        const result = await work(statements(transaction));
+        await say('COMMIT');
+        await transaction.commit();
+        return result;
+      } catch (error) {
+        // What went wrong is told, and not that the connection is gone for the rollback too.
+        await say('ROLLBACK').catch(() => {});
+        await transaction.rollback().catch(() => {});
+        throw error;
+      }
+    },
+  };
+}
+
+function statements(driver: SqlQueryable): Sql {
   return {
     async $queryRaw<Rows>(statement: TemplateStringsArray | Prisma.Sql, ...values: unknown[]) {
       const { columnNames, columnTypes, rows } = await driver.queryRaw(queryOf(statement, values));

@@ -137,17 +137,17 @@ async function keepAnswer(app: App, job: ClaimedJob, { operation, provider, answ
   for (const { byteSize } of outputs) tally.outputBytes += byteSize;
   const finished = { id: job.id, ownerId: job.ownerId, provider: provider.name, modelVersion, inputIds: job.inputs.map((input) => input.id) };
   // It may happen twice: after a commit whose answer was lost, the second time finds no row to complete.
-  const end = async (where: Sql) => {
-    if (!(await complete(where, job, { result, modelVersion, peakMemoryBytes }))) throw new Unwanted();
-  };
-  const finish = async (tx: Prisma.TransactionClient) => {
+  const finish = async (tx: Sql) => {
     // First, because it locks the row: from here on nobody else can end this job.
-    await end(tx);
-    for (const [index, output] of outputs.entries()) await publishOutput(tx, job, ids.length + index, output);
+    if (!(await complete(tx, job, { result, modelVersion, peakMemoryBytes }))) throw new Unwanted();
     await operation.keep?.(tx, finished, result);
   };
-  const leavesMore = outputs.length > 0 || operation.keep;
-  await withRetry(() => (leavesMore ? db.$transaction(finish, transactionLimits) : end(sql)), { ...patience, signal });
+  const publishAll = async (tx: Prisma.TransactionClient) => {
+    await finish(tx);
+    for (const [index, output] of outputs.entries()) await publishOutput(tx, job, ids.length + index, output);
+  };
+  const commit = () => (outputs.length > 0 ? db.$transaction(publishAll, transactionLimits) : operation.keep ? sql.transaction(finish) : finish(sql));
+  await withRetry(commit, { ...patience, signal });
 }
 
 /** The result of an operation that makes files names them. */

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import type { AssetKind, Prisma } from '../database/generated/client.ts';
+import type { AssetKind } from '../database/generated/client.ts';
+import type { Sql } from '../database/sql.ts';
 import type { OutputFile } from '../assets/outputs.ts';
 import type { Compute } from '../compute/pool.ts';
 import type { Config } from '../config.ts';
@@ -96,7 +97,7 @@ export interface Operation<Parameters = unknown, Result = unknown> {
   /** Whether each picture that is published gets an analyze job, so that search and similar know it. */
   analyzesOutputs?(parameters: Parameters): boolean;
   /** Writes what search needs. Runs inside the transaction that completes the job, and again at a cache hit, so it replaces rather than adds. */
-  keep?(tx: Prisma.TransactionClient, job: FinishedJob, result: Result): Promise<void>;
+  keep?(tx: Sql, job: FinishedJob, result: Result): Promise<void>;
 }
 
 /** Erases the types of an operation for the list; its schemas check at run time what the types said. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Searched, writeWords } from '../../assets/words.ts';
-import type { Prisma } from '../../database/generated/client.ts';
+import type { Sql } from '../../database/sql.ts';
 import { storingVector } from '../../database/vectors.ts';
 import type { FinishedJob } from '../define.ts';
 import { factsOf, type AnalyzeResult } from './facts.ts';
@@ -12,7 +12,7 @@ type Kept = Omit<Searched, 'tags' | 'facts'> & { userTags: string[] };
  * Replaces what search knows of the picture: facts, tags, colours, hashes, vector, words and near-duplicates. It happens for every picture,
  * so that it takes few statements; what a statement deletes it does not insert as well, because the order of the two would be open.
  */
-export async function keepAnalysis(tx: Prisma.TransactionClient, job: FinishedJob, result: AnalyzeResult): Promise<void> {
+export async function keepAnalysis(tx: Sql, job: FinishedJob, result: AnalyzeResult): Promise<void> {
   const [assetId] = job.inputIds;
   if (!assetId) throw new Error(`Expected an image for the analyze job ${job.id} but it was deleted`);
   const { ownerId } = job;
