@@ -7,6 +7,8 @@ import type { Sql } from '../../src/database/sql.ts';
 import {
   claimJobs, complete, expireDeadlines, expireLeases, fail, finishCancelled, heartbeat, holdAttempt, recordProgress, release, requestCancel, takeUnrung, writeNote, type ClaimedJob,
 } from '../../src/jobs/transitions.ts';
+import { readJob } from '../../src/jobs/read.ts';
+import type { Viewer } from '../../src/access/viewer.ts';
 import { createJob, openBareDatabase } from '../fixtures/job-rows.ts';
 import { faultsOfHistory } from '../fixtures/history.ts';
 import { until } from '../until.ts';
@@ -51,6 +53,20 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
       expect(wins.filter(Boolean)).toHaveLength(1);
       expect(await get(id)).toMatchObject(round % 2 ? { status: 'CANCELLED' } : { finishedAt: expect.any(Date) });
     }
+  });
+
+  test('a job that is read past the client is the same in every column', async () => {
+    const { id, ownerId } = await createJob(db, { deadline: new Date(Date.now() + 60_000), idempotencyKey: 'one', priority: -3, parameters: { deep: [1, 'two'] } });
+    const read = () => readJob({ sql: database.sql }, { id: ownerId } as Viewer, id);
+    const same = async () => expect(await read()).toEqual(await db.job.findUnique({ where: { id } }));
+    await same();
+    const job = await mustClaim();
+    await recordProgress(database.sql, job, 50, 'half');
+    await same();
+    await complete(database.sql, job, { ...result, peakMemoryBytes: 5_000_000_000 });
+    await same();
+    expect(await read()).toMatchObject({ status: 'COMPLETED', peakMemoryBytes: 5_000_000_000n, result: { found: 'nothing' } });
+    expect(await readJob({ sql: database.sql }, { id: 'somebody else' } as Viewer, id)).toBeNull();
   });
 
   test('an ended job never changes, in any column (I3)', async () => {
