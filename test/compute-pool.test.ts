@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createCompute, type Compute, type ComputeOptions } from '../src/compute/pool.ts';
 import { ProviderError, UserError } from '../src/errors.ts';
@@ -104,6 +105,11 @@ describe('a child', () => {
     const compute = openCompute({ processes: 2 });
     const runs = await Promise.all([100, 100, 100, 100, 100, 100].map((wait) => compute.run('wait', wait, { timeoutMs })));
     expect(new Set(runs.map(({ output }) => output)).size).toBe(2);
+  });
+
+  test('comes after whoever asks the server', async () => {
+    const { output: pid } = await openCompute().run('pid', null, { timeoutMs });
+    expect(getPriority(pid)).toBeGreaterThan(getPriority());
   });
 
   test('is replaced when it is idle above half of the memory limit', async () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { constants, setPriority } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { ProviderError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -55,6 +56,7 @@ export function startChild({ tasksUrl, memoryLimitBytes, log, onChange }: ChildO
   const gone = new Promise<void>((resolve) => (markGone = resolve));
 
   const forked = forkChild(tasksUrl);
+  if (forked.pid !== undefined) giveWay(forked.pid);
   const startup = setTimeout(() => kill(lost(`did not start within ${STARTUP_LIMIT_MS / 1000} s`)), STARTUP_LIMIT_MS);
   forked.on('message', (message) => hear(message as FromChild));
   forked.on('exit', (code, signal) => end(signal ? `was killed by ${signal}` : `ended with exit code ${code}`));
@@ -160,6 +162,15 @@ function forkChild(tasksUrl: string): ChildProcess {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
+}
+
+/** Pixels wait for whoever asks the server: its answers take half as long while pictures are analysed, and the pictures no longer. */
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It is gone already, or the system does not let us: then all are equal.
+  }
 }
 
 /** 0 where the system has no /proc or the process is gone. Not statm: it counts in pages, whose size Node cannot tell. */
