@@ -134,7 +134,7 @@ export const settings = {
 
   U2NET_MODEL_PATH: readableFile.optional().describe('An ONNX file of U²-Net, U²-Netp or IS-Net, for cut-outs that know things by their look. Without it: cut-outs without weights.'),
 
-  JOB_CONCURRENCY: count.prefault(String(cores + 1)).describe('Jobs that one worker process works on at a time: one more than COMPUTE_PROCESSES, so that the next picture is there when one of these is done. While the result of one is written down, the next one may begin.'),
+  JOB_CONCURRENCY: count.prefault(String(cores + 2)).describe('Jobs that one worker process works on at a time: one more than COMPUTE_PROCESSES, so that the next picture is there when one of these is done. While the result of one is written down, the next one may begin.'),
   JOB_TIMEOUT: duration.prefault('4m').describe('After this long a job is asked to stop.'),
   JOB_HARD_TIMEOUT: duration.prefault('5m').describe('After this long it is stopped.'),
   JOB_TIMEOUTS: durations.prefault('').describe('JOB_TIMEOUT of single operations, such as "generate=10m,model-3d=8m"; each is stopped as much later as JOB_HARD_TIMEOUT is after JOB_TIMEOUT.'),
@@ -142,7 +142,7 @@ export const settings = {
   JOB_MAX_FAILURES: count.prefault('3').describe('A job that failed this often is FAILED for good.'),
   JOB_RETRY_DELAY: duration.prefault('1s').describe('Wait before the first retry; doubles each time, with jitter.'),
   JOB_CACHE_TTL: duration.prefault('24h').describe('So long a completed job answers for the same work: the same bytes, operation, parameters, provider and version of its model.'),
-  COMPUTE_PROCESSES: count.prefault(String(cores)).describe('Child processes that touch pixels.'),
+  COMPUTE_PROCESSES: count.prefault(String(cores + 1)).describe('Child processes that touch pixels: one more than cores, which are all busy then while one waits for the server.'),
   COMPUTE_MEMORY: byteSize.prefault('1GB').describe('A child above this is killed; its job fails alone.'),
   SHUTDOWN_TIMEOUT: duration.prefault('10s').describe('Running jobs get this long to end at a stop; then they go back to the queue.'),
 
@@ -288,7 +288,7 @@ export function s3Settings({ S3_ENDPOINT: endpoint, S3_BUCKET: bucket, S3_ACCESS
 
 /** The text of `.env.example`: every setting with its description and default. */
 export function envExample(): string {
-  const ofMachine: Record<string, string> = { JOB_CONCURRENCY: '(number of cores, and one)', COMPUTE_PROCESSES: '(number of cores)' };
+  const ofMachine: Record<string, string> = { JOB_CONCURRENCY: '(number of cores, and two)', COMPUTE_PROCESSES: '(number of cores, and one)' };
   const blocks = Object.entries(settings).map(([name, setting]) => {
     const fallback = setting instanceof z.ZodPrefault ? String(setting.def.defaultValue) : '';
     return `# ${setting.description}\n# ${name}=${ofMachine[name] ?? fallback}\n`;
