@@ -47,6 +47,8 @@ type Completed = Pick<Job, 'result'>;
 interface Work {
   operation: Operation;
   inputIds: string[];
+  /** SHA-256 of each input's bytes, where the caller has them at hand. */
+  hashes?: string[];
   parameters: unknown;
   options?: JobOptions;
   retryOfId?: string | null;
@@ -54,7 +56,7 @@ interface Work {
   hasPlace?: boolean;
 }
 
-async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, parameters, options = {}, retryOfId = null, hasPlace = false }: Work): Promise<StartedJob> {
+async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, hashes, parameters, options = {}, retryOfId = null, hasPlace = false }: Work): Promise<StartedJob> {
   const { config } = app;
   const checked = parseParameters(operation, parameters);
   checkOptions(options);
@@ -63,8 +65,8 @@ async function findOrStart(app: App, viewer: Viewer, { operation, inputIds, para
   if (earlier) return earlier;
   const provider = chooseProvider(operation, options.provider, config);
   const model = await provider.modelChecksum?.(config);
-  const hashes = await hashesOf(app, viewer, inputIds);
-  const cacheKey = hashOf([operation.name, hashes, checked, provider.name, versionOf(provider, config), ...(model ? [model] : [])]);
+  const inputs = hashes ?? (await hashesOf(app, viewer, inputIds));
+  const cacheKey = hashOf([operation.name, inputs, checked, provider.name, versionOf(provider, config), ...(model ? [model] : [])]);
   const known = options.useCache === false ? null : await findCompleted(app, viewer, operation, cacheKey);
   if (!known && makesFiles(operation)) await mustNotBeFull(app.db, { limit: limitsOf(config, viewer).storedBytes, viewer });
 

@@ -1,5 +1,6 @@
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
+import type { Asset } from '../database/generated/client.ts';
 import { UserError } from '../errors.ts';
 import { checkOptions, startJob, type JobOptions } from '../jobs/start.ts';
 import type { Operation } from '../operations/define.ts';
@@ -32,11 +33,11 @@ export function planJobs({ config }: Pick<App, 'config'>, names: string[], optio
 }
 
 /** Starts the planned jobs for one picture, which were asked a place for with those of the whole request. With a key the same call again gives the same jobs. */
-export async function startPlanned(app: App, viewer: Viewer, { operations, options }: Plan, imageId: string, key?: string): Promise<string[]> {
+export async function startPlanned(app: App, viewer: Viewer, { operations, options }: Plan, { id, sha256 }: Pick<Asset, 'id' | 'sha256'>, key?: string): Promise<string[]> {
   const jobIds: string[] = [];
   for (const operation of operations) {
     const idempotencyKey = key && `${key}-${operation.name}`;
-    jobIds.push((await startJob(app, viewer, { operation, inputIds: [imageId], parameters: {}, options: { ...options, idempotencyKey }, hasPlace: true })).id);
+    jobIds.push((await startJob(app, viewer, { operation, inputIds: [id], hashes: [sha256], parameters: {}, options: { ...options, idempotencyKey }, hasPlace: true })).id);
   }
   return jobIds;
 }

@@ -122,7 +122,7 @@ export async function checkRequest(app: App, viewer: Viewer, count: number, opti
 /** Starts the jobs of every image as soon as it is stored, while others are still received. With `keys`, one for each outcome, the same call again starts none. */
 export async function startJobsOf(app: App, viewer: Viewer, outcomes: Promise<UploadOutcome>[], plan: Plan, keys: string[] = []): Promise<(Stored | Refused)[]> {
   const start = async (outcome: UploadOutcome) =>
-    outcome.kind === 'refused' ? outcome : { ...outcome, jobIds: await startPlanned(app, viewer, plan, outcome.image.id, keys[outcome.index]) };
+    outcome.kind === 'refused' ? outcome : { ...outcome, jobIds: await startPlanned(app, viewer, plan, outcome.image, keys[outcome.index]) };
   const results = await allOf(outcomes.map((outcome) => outcome.then(start)));
   await waitForJobs(app, results.flatMap((result) => ('jobIds' in result ? result.jobIds : [])), plan.waitMs);
   return results;
