@@ -7,6 +7,7 @@ import { deleteAll, upload, untilCompleted } from './client.ts';
 import { otherwise, phonePictures, somePictures } from './pictures.ts';
 
 const rounds = 5;
+const warmUps = 3;
 const filesPerRequest = 20;
 
 /** Of telephones, and small ones where the work beside the pixels weighs most. */
@@ -53,8 +54,7 @@ async function compare({ folder, logFile }: Bench, paths: string[], kind: string
     return { ms, server: after.server - before.server, compute: after.compute - before.compute };
   };
   // Not counted: the engine still compiles what they need.
-  await bareRound();
-  await darkroomRound();
+  await alternate(warmUps, { bare: bareRound, darkroom: darkroomRound });
 
   const results = await alternate(rounds, { bare: bareRound, darkroom: darkroomRound });
   await Promise.all([darkroom, ...loops].map((side) => side.stop()));
@@ -65,7 +65,7 @@ async function compare({ folder, logFile }: Bench, paths: string[], kind: string
   return {
     what: `upload to completed analysis, ${kind}`, ours: `${round((paths.length * 1000) / ours, 1)} images/s`, beside: `bare loop ${round((paths.length * 1000) / bare, 1)} images/s`,
     ratio: round(bare / ours), bar: '≥ 0.7', holds: bare / ours >= 0.7,
-    note: `${paths.length} files, ${filesPerRequest} in a request, the default settings (PGlite, disk, ${concurrency} compute processes on ${concurrency - 1} CPUs), median of ${rounds} rounds after one that is not counted; the processes of both sides live through all of them. The bare loop is ${concurrency} processes that call inspectImage and measureImage on the files where they lie. ` +
+    note: `${paths.length} files, ${filesPerRequest} in a request, the default settings (PGlite, disk, ${concurrency} compute processes on ${concurrency - 1} CPUs), median of ${rounds} rounds after ${warmUps} that are not counted; the processes of both sides live through all of them. The bare loop is ${concurrency} processes that call inspectImage and measureImage on the files where they lie. ` +
       `CPU time per image: compute children ${share('compute')} ms, server ${share('server')} ms (receiving, hashing and storing the bytes; the rows and events of the job, tags, colours, hashes, vector and words for search, all of it in PGlite within that process).`,
   };
 }
