@@ -27,4 +27,5 @@ COPY package.json LICENSE ./
 USER node
 VOLUME /data
 EXPOSE 4000
-CMD ["node", "dist/main.js"]
+# As `npm start`: with twice the room for what lives shortly, collecting it takes half the time.
+CMD ["node", "--max-semi-space-size=32", "dist/main.js"]

@@ -100,12 +100,15 @@ export interface RunningDarkroom {
   stop(): Promise<void>;
 }
 
-/** The compiled program, as its users run it. */
+const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } };
+const startOptions = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+
+/** The compiled program, as `npm start` runs it. */
 export async function startDarkroom(environment: Record<string, string>, options: Omit<SideOptions, 'environment'>): Promise<RunningDarkroom> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const startedAt = performance.now();
-  const child = launch('dist/main.js', { ...options, environment: { PORT: String(port), LOG_LEVEL: 'error', ...environment } });
+  const child = launch('dist/main.js', { ...options, nodeOptions: startOptions, environment: { PORT: String(port), LOG_LEVEL: 'error', ...environment } });
   for (;;) {
     const response = await fetch(`${url}/health/ready`).catch(() => null);
     if (response?.ok) break;

@@ -89,7 +89,8 @@ describe('the image', () => {
   test('holds what its build copies, runs as nobody special, and leaves out what is secret or large', async () => {
     const [dockerfile, ignored] = await Promise.all([readFile('Dockerfile', 'utf8'), readFile('.dockerignore', 'utf8')]);
     expect(dockerfile).toMatch(/^USER node$/m);
-    expect(dockerfile.trimEnd().split('\n').at(-1)).toBe('CMD ["node", "dist/main.js"]');
+    const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: { start: string } };
+    expect(dockerfile.trimEnd().split('\n').at(-1)).toBe(`CMD ${JSON.stringify(scripts.start.split(' ')).replaceAll(',', ', ')}`);
     const rules = ignored.split('\n').filter((line) => line && !line.startsWith('#'));
     expect(rules[0]).toBe('*');
     const allowed = rules.filter((rule) => rule.startsWith('!')).map((rule) => rule.slice(1));
