@@ -27,5 +27,5 @@ COPY package.json LICENSE ./
 USER node
 VOLUME /data
 EXPOSE 4000
-# As `npm start`: with twice the room for what lives shortly, collecting it takes half the time.
+# As `npm start`: with twice the room for what lives shortly, it is collected less often.
 CMD ["node", "--max-semi-space-size=32", "dist/main.js"]

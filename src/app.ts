@@ -27,7 +27,7 @@ export interface App {
   log: Log;
   database: Database;
   db: PrismaClient;
-  /** For statements that are written by hand and run often; Prisma's client costs four times as much. Never part of a transaction. */
+  /** For statements that are written by hand and run often; Prisma's client costs four times as much. Never part of a transaction of that client. */
   sql: DirectSql;
   storage: Storage;
   queue: Queue;

@@ -40,7 +40,7 @@ export function ringAll(listeners: Iterable<Listener>, log: Log): void {
 const restMs = 50;
 
 /** Lets each topic rest for a while after a ring; what was asked for meanwhile is rung then, or when `flush` is called. */
-function withRests(publish: (topic: string) => Promise<void>) {
+function withRests(publish: (...topics: string[]) => Promise<void>) {
   const resting = new Map<string, { timer: NodeJS.Timeout; isAwaited: boolean }>();
   function publishOften(topic: string): void {
     const rest = resting.get(topic);
@@ -54,11 +54,12 @@ function withRests(publish: (topic: string) => Promise<void>) {
     void publish(topic);
   }
   const flush = async () => {
-    for (const [topic, { timer, isAwaited }] of resting) {
-      clearTimeout(timer);
-      if (isAwaited) await publish(topic);
-    }
+    const rests = [...resting];
     resting.clear();
+    rests.forEach(([, { timer }]) => clearTimeout(timer));
+    const awaited = rests.filter(([, { isAwaited }]) => isAwaited).map(([topic]) => topic);
+    // All at once: a bell that is down would make the stop wait for each.
+    if (awaited.length > 0) await publish(...awaited);
   };
   return { publishOften, flush };
 }

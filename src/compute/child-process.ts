@@ -9,7 +9,7 @@ import { type FromChild, type MemoryUse, type ToChild, unpackError } from './mes
 
 const MEMORY_WATCH_MS = 100;
 const STARTUP_LIMIT_MS = 30_000;
-/** A start costs two seconds of the processor, for the engine compiles everything anew; a leak that is larger shows by memory. */
+/** A start costs a second of the processor, for the engine compiles everything anew; a leak that is larger shows by memory. */
 const MAX_TASKS = 5_000;
 const STDERR_TAIL = 2_000;
 
@@ -164,7 +164,7 @@ function forkChild(tasksUrl: string): ChildProcess {
   });
 }
 
-/** Pixels wait for whoever asks the server: its answers take half as long while pictures are analysed, and the pictures no longer. */
+/** Pixels wait for whoever asks the server: its answers come sooner while pictures are analysed, and the pictures no later. */
 function giveWay(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
