@@ -32,7 +32,7 @@ test('an uploaded picture is stored, analysed and readable at its signed URL, by
   expect(response.status).toBe(200);
   expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
   expect(response.headers.get('x-content-type-options')).toBe('nosniff');
-  expect((await fetch(image.url.url.replace(/signature=./, 'signature=x'))).status).toBe(403);
+  expect((await fetch(image.url.url.replace(/signature=(.)/, (_: string, first: string) => `signature=${first === 'A' ? 'B' : 'A'}`))).status).toBe(403);
 });
 
 test('one bad file does not spoil the others, and each refusal names the limit and the actual value', async () => {
