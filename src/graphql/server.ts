@@ -9,6 +9,7 @@ import { createGraphiql } from './graphiql.ts';
 import type { Charge } from './charging.ts';
 import { createGuard, maxJsonBytes, requestIdOf, watchBody } from './guard.ts';
 import { readPersistedOperations } from './persisted-operations.ts';
+import { createPlainJson } from './plain-json.ts';
 import { acceptSockets } from './websocket.ts';
 import { createGraphql, type Admit, type Visit } from './yoga.ts';
 
@@ -69,6 +70,7 @@ export async function startServer<Context extends object>(options: ServerOptions
   const findDocument = config.PERSISTED_OPERATIONS ? await readPersistedOperations(config.PERSISTED_OPERATIONS, schema) : undefined;
   const uploads = { maxFiles: config.UPLOAD_MAX_FILES, maxFileBytes: config.UPLOAD_MAX_BYTES, maxFieldBytes: maxJsonBytes };
   const graphql = createGraphql<Context>({ schema, log, spool, uploads, documents: config, findDocument, admit, charge: chargeOperation });
+  const answerPlainJson = createPlainJson<Context>({ graphql, log, findDocument });
   const graphiql = config.GRAPHIQL ? createGraphiql({ needsToken: needsCredential(config) }) : undefined;
   const streams = new Set<ServerResponse>();
   let isStopping = false;
@@ -84,7 +86,8 @@ export async function startServer<Context extends object>(options: ServerOptions
     if (path === '/' && graphiql) return void response.writeHead(302, { location: '/graphql' }).end();
     if (path !== '/graphql') return sendError(response, 404, 'NOT_FOUND', 'There is nothing at this address. GraphQL is at /graphql.');
     if (graphiql?.wants(request)) return graphiql.send(request, response);
-    await graphql(request, response, { visit: openVisit(request, response, requestId) });
+    const visit = openVisit(request, response, requestId);
+    if (!(await answerPlainJson(request, response, visit))) await graphql(request, response, { visit });
   }
 
   function openVisit(request: IncomingMessage, response: ServerResponse, requestId: string): Visit<Context> {

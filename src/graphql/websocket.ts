@@ -1,11 +1,12 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { GraphQLError, type DocumentNode, type ExecutionArgs, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
 import { CloseCode, handleProtocols, makeServer, type Context as Socket } from 'graphql-ws';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { presentError, presentResult } from './errors.ts';
 import { requestIdOf } from './guard.ts';
+import { asGraphQLError, prepareOperation, type Engine, type OperationParameters } from './operation.ts';
 import type { FindDocument } from './persisted-operations.ts';
 import type { Credentials } from './server.ts';
 
@@ -16,15 +17,6 @@ const mostBufferedBytes = 64_000;
 /** https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 and the registry behind it: both are codes after which clients come again. */
 const goingAway = 1001;
 const tryAgainLater = 1013;
-
-interface Engine {
-  schema: GraphQLSchema;
-  parse: (text: string) => DocumentNode;
-  validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
-  contextFactory: () => unknown;
-  execute: (args: ExecutionArgs) => unknown;
-  subscribe: (args: ExecutionArgs) => unknown;
-}
 
 export interface SocketOptions<Context extends object> {
   server: Server;
@@ -76,7 +68,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     return true;
   }
 
-  async function prepare(socket: Socket<Record<string, unknown>, Visit<Context>>, payload: { query: string; operationName?: string | null; variables?: Record<string, unknown> | null; extensions?: Record<string, unknown> | null }): Promise<Prepared | readonly GraphQLError[]> {
+  async function prepare(socket: Socket<Record<string, unknown>, Visit<Context>>, payload: OperationParameters): Promise<Prepared | readonly GraphQLError[]> {
     try {
       const { context: viewerContext, requestId } = socket.extra;
       if (!viewerContext) throw new Error('An operation came before the socket was acknowledged');
@@ -85,15 +77,10 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
       }
       await chargeRequest(viewerContext);
       const own = engine(requestId, viewerContext);
-      const document = own.parse(findDocument ? findDocument(payload) : payload.query);
-      const faults = own.validate(own.schema, document);
-      if (faults.length > 0) return faults;
-      return {
-        engine: own, schema: own.schema, document, operationName: payload.operationName,
-        variableValues: payload.variables, contextValue: await own.contextFactory(),
-      };
+      const prepared = await prepareOperation(own, payload, findDocument);
+      return 'document' in prepared ? { ...prepared, engine: own } : prepared;
     } catch (error) {
-      return [error instanceof GraphQLError ? error : new GraphQLError('', { originalError: error instanceof Error ? error : new Error(String(error)) })];
+      return [asGraphQLError(error)];
     }
   }
 

@@ -47,6 +47,8 @@ export interface GraphqlOptions<Context> {
   charge?: Charge<Context> | undefined;
 }
 
+export type Graphql<Context extends object> = ReturnType<typeof createGraphql<Context>>;
+
 /** GraphQL itself: the same parser, rules, executor and error sentences for HTTP, SSE and sockets. */
 export function createGraphql<Context extends object>({ schema, log, spool, uploads, documents, findDocument, admit, charge }: GraphqlOptions<Context>) {
   return createYoga<ServerContext<Context>, Context>({
