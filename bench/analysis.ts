@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { alternate, median, round, type Bench, type Row } from './figure.ts';
-import { childrenOf, cpuMsOf, startDarkroom, startSide } from './machine.ts';
+import { childrenOf, cores, cpuMsOf, startDarkroom, startSide } from './machine.ts';
 import { deleteAll, upload, untilCompleted } from './client.ts';
 import { otherwise, phonePictures, somePictures } from './pictures.ts';
 
@@ -27,7 +26,7 @@ async function through(url: string, paths: string[]): Promise<void> {
 
 /** From the first byte of an upload to the last completed analysis, against the same pure functions in a bare loop. */
 async function compare({ folder, logFile }: Bench, paths: string[], kind: string): Promise<Row> {
-  const concurrency = availableParallelism() + 1;
+  const concurrency = cores + 1;
   const loops = await Promise.all(Array.from({ length: concurrency }, () => startSide('analysis-bare', { logFile, allCpus: true })));
 
   const bareRound = async () => {
@@ -38,7 +37,7 @@ async function compare({ folder, logFile }: Bench, paths: string[], kind: string
     }));
     return { ms: performance.now() - startedAt, server: 0, compute: 0 };
   };
-  const darkroom = await startDarkroom({ COMPUTE_PROCESSES: String(concurrency), JOB_CONCURRENCY: String(concurrency + 1), DATA_DIR: await mkdtemp(join(folder, 'data-')) }, { logFile, allCpus: true });
+  const darkroom = await startDarkroom({ DATA_DIR: await mkdtemp(join(folder, 'data-')) }, { logFile, allCpus: true });
   const used = () => ({ server: cpuMsOf(darkroom.pid), compute: childrenOf(darkroom.pid).reduce((sum, pid) => sum + cpuMsOf(pid), 0) });
   const darkroomRound = async () => {
     // As other files each time, for what is stored already is not analysed again.
@@ -65,7 +64,7 @@ async function compare({ folder, logFile }: Bench, paths: string[], kind: string
   return {
     what: `upload to completed analysis, ${kind}`, ours: `${round((paths.length * 1000) / ours, 1)} images/s`, beside: `bare loop ${round((paths.length * 1000) / bare, 1)} images/s`,
     ratio: round(bare / ours), bar: '≥ 0.7', holds: bare / ours >= 0.7,
-    note: `${paths.length} files, ${filesPerRequest} in a request, the default settings (PGlite, disk, ${concurrency} compute processes on ${concurrency - 1} CPUs), median of ${rounds} rounds after ${warmUps} that are not counted; the processes of both sides live through all of them. The bare loop is ${concurrency} processes that call inspectImage and measureImage on the files where they lie. ` +
+    note: `${paths.length} files, ${filesPerRequest} in a request, the default settings (PGlite, disk, ${concurrency} compute processes on ${cores} CPUs), median of ${rounds} rounds after ${warmUps} that are not counted; the processes of both sides live through all of them. The bare loop is ${concurrency} processes that call inspectImage and measureImage on the files where they lie. ` +
       `CPU time per image: compute children ${share('compute')} ms, server ${share('server')} ms (receiving, hashing and storing the bytes; the rows and events of the job, tags, colours, hashes, vector and words for search, all of it in PGlite within that process).`,
   };
 }

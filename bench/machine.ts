@@ -9,8 +9,10 @@ import { findProgram, freePort } from '../bin/services/process.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
-const taskset = process.platform === 'linux' && availableParallelism() > 1 ? findProgram('taskset') : undefined;
-const lastCpu = availableParallelism() - 1;
+/** Of the machine: who is held to one CPU sees no other. */
+export const cores = availableParallelism();
+const taskset = process.platform === 'linux' && cores > 1 ? findProgram('taskset') : undefined;
+const lastCpu = cores - 1;
 
 /** What is measured runs on the first CPU; the load, and databases that this process starts, on the last. Without taskset nobody is held anywhere. */
 export function keepToLastCpu(): void {
@@ -25,7 +27,7 @@ export function useAllCpus(): void {
 const onFirstCpu = ['-c', '0'];
 const onAllCpus = ['-c', `0-${lastCpu}`];
 
-export const machine = () => `${cpus()[0]?.model ?? 'unknown CPU'}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}`;
+export const machine = () => `${cpus()[0]?.model ?? 'unknown CPU'}, ${cores} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${release()}, Node ${process.version}`;
 export const load = () => loadavg().map((value) => value.toFixed(1)).join(' ');
 export const isPinned = taskset !== undefined;
 
