@@ -1,5 +1,4 @@
 import type { Inspection } from '../compute/inspect.ts';
-import { Prisma } from '../database/generated/client.ts';
 
 /** The columns of an image's row that its bytes decide. Where it was taken is kept only when that was asked for. */
 export function imageFacts(inspection: Inspection, { keepLocation }: { keepLocation: boolean }) {
@@ -14,6 +13,6 @@ export function imageFacts(inspection: Inspection, { keepLocation }: { keepLocat
     hasAlpha,
     damaged,
     takenAt: exif?.takenAt ? new Date(exif.takenAt) : null,
-    exif: exif ? { camera: exif.camera, orientation, gps: keepLocation ? exif.gps && { ...exif.gps } : null } : Prisma.DbNull,
+    exif: exif ? { camera: exif.camera, orientation, gps: keepLocation ? exif.gps && { ...exif.gps } : null } : null,
   };
 }

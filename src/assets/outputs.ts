@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Viewer } from '../access/viewer.ts';
 import type { App } from '../app.ts';
 import { imageLimits } from '../compute/limits.ts';
-import type { Asset, AssetKind, Prisma } from '../database/generated/client.ts';
+import { Prisma, type Asset, type AssetKind } from '../database/generated/client.ts';
 import { ProviderError, UserError } from '../errors.ts';
 import { imageFacts } from './image-facts.ts';
 import { writeWords } from './words.ts';
@@ -43,7 +43,8 @@ async function inspectOutput({ compute, config }: App, path: string, signal: Abo
     // These checks blame whoever sent the file, and here that is the provider.
     throw error instanceof UserError ? new ProviderError('PROVIDER_ERROR', `Expected the provider to make a picture but received something else: ${error.message}`, { retryable: true, cause: error }) : error;
   });
-  return imageFacts(output, { keepLocation: false });
+  const { exif, ...facts } = imageFacts(output, { keepLocation: false });
+  return { ...facts, exif: exif ?? Prisma.DbNull };
 }
 
 /** Then the row. It may be asked twice, after a commit whose answer was lost. */
