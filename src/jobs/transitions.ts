@@ -66,6 +66,11 @@ interface Wish {
 export async function claimJobs(sql: Sql, { count, leaseMs, running, lastOwner, mostOfOwner = 0 }: Wish): Promise<ClaimedJob[]> {
   const isIdle = running === 0;
   const most = isIdle ? 1 : count;
+  // Most claims are for one job, and ask for it without counting turns.
+  const isOne = most === 1;
+  const rank = isOne ? Prisma.sql`1` : Prisma.sql`row_number() over (partition by waiting.owner_id order by head.priority desc, head.created_at, head.id)`;
+  const inTurn = Prisma.sql`order by would_run, owner_id > ${lastOwner} desc, owner_id`;
+  const turn = isOne ? Prisma.sql`1` : Prisma.sql`row_number() over (${inTurn})::int`;
   const eligible = isIdle ? Prisma.sql`true` : Prisma.sql`not suspect and not exists (${lateSuspects})`;
   // `owners` is a loose index scan: one index probe per owner with work, however long the lines are. The rows are locked while they are
   // PENDING, so the update may name them by id alone; were it to say so again, the planner would look for them in the index of all who wait.
@@ -75,23 +80,23 @@ export async function claimJobs(sql: Sql, { count, leaseMs, running, lastOwner, 
       union all
       select (select owner_id from job where status = 'PENDING' and owner_id > owners.owner_id order by owner_id limit 1)
       from owners where owners.owner_id is not null),
-    late as (${lateSuspects} and ${isIdle} order by run_after limit 1 for update skip locked),
+    ${isIdle ? Prisma.sql`late as (${lateSuspects} order by run_after limit 1 for update skip locked),` : Prisma.empty}
     waiting as (
       select owners.owner_id, busy.jobs from owners
       left join lateral (select count(*) as jobs from job where owner_id = owners.owner_id and status = 'PROCESSING') busy on true
       where owners.owner_id is not null and (${mostOfOwner}::int = 0 or busy.jobs < ${mostOfOwner}::int)),
     heads as (
-      select head.id, waiting.owner_id, waiting.jobs + row_number() over (partition by waiting.owner_id order by head.priority desc, head.created_at, head.id) as would_run
+      select head.id, waiting.owner_id, waiting.jobs + ${rank} as would_run
       from waiting join lateral (
         select id, priority, created_at from job
         where owner_id = waiting.owner_id and status = 'PENDING' and run_after <= now() and ${eligible}
         order by priority desc, created_at, id limit ${most}::int for update skip locked) head on true),
     picked as (
-      select id, row_number() over (order by would_run, owner_id > ${lastOwner} desc, owner_id)::int as turn from heads
+      select id, ${turn} as turn from heads
       where ${mostOfOwner}::int = 0 or would_run <= ${mostOfOwner}::int
-      order by turn limit ${most}::int),
+      ${inTurn} limit ${most}::int),
     given as (
-      select id as job_id, 1 as turn from late union all select id, turn from picked where not exists (select from late))
+      ${isIdle ? Prisma.sql`select id as job_id, 1 as turn from late union all select id, turn from picked where not exists (select from late)` : Prisma.sql`select id as job_id, turn from picked`})
     update job set status = 'PROCESSING', attempt = attempt + 1, lease_until = ${after(leaseMs)},
       started_at = coalesce(started_at, now()), progress = 0, stage = null
     from given where id = job_id
