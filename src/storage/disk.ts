@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants, createWriteStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { copyFile, mkdir, open, opendir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable, Transform } from 'node:stream';
@@ -120,7 +120,9 @@ async function write(path: string, body: Readable | Uint8Array, byteSize: number
     },
   });
   const source = body instanceof Readable ? body : Readable.from([body]);
-  await pipeline(source, count, createWriteStream(path, { flags: 'wx', mode: 0o600, flush: true }));
+  // Opened here: a stream that is refused at once would open its file only when that has been removed already.
+  await using file = await open(path, 'wx', 0o600);
+  await pipeline(source, count, file.createWriteStream({ flush: true }));
   if (received < byteSize) throw new Error(`Expected ${byteSize} bytes for ${key} but received ${received}`);
 }
 
