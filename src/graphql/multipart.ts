@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -158,6 +158,8 @@ async function spool(source: Readable, path: string, filename: string, maxBytes:
   const hash = createHash('sha256');
   let byteSize = 0;
   let head = Buffer.alloc(0);
+  // Opened here: a stream that is stopped at once would open its file when the folder is being removed.
+  await using file = await open(path, 'wx', 0o600);
   await pipeline(
     source,
     async function* (chunks: AsyncIterable<Buffer>) {
@@ -169,7 +171,7 @@ async function spool(source: Readable, path: string, filename: string, maxBytes:
         if (room > 0) yield chunk.subarray(0, room);
       }
     },
-    createWriteStream(path, { flags: 'wx', mode: 0o600 }),
+    file.createWriteStream(),
     { signal },
   );
   return new SpooledFile({ path, filename, byteSize, sha256: hash.digest('hex'), tooLarge: byteSize > maxBytes, head });
