@@ -9,7 +9,7 @@ import { startRunningJob } from './running-job.ts';
 
 const sockets = 1_000;
 const events = 50;
-const rounds = 3;
+const rounds = 9;
 /** What has not come by then is not counted. */
 const atMostMs = 10_000;
 const query = 'subscription ($ids: [ID!]) { jobEvents(jobIds: $ids) { seq status progress stage attempt } }';
