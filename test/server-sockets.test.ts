@@ -1,8 +1,8 @@
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { once } from 'node:events';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient, type ClientOptions } from 'graphql-ws';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ask, openDoor, type Door } from './fixtures/front-door.ts';
 import { until } from './until.ts';
@@ -129,6 +129,19 @@ describe('graphql-ws', () => {
     socket.send(text);
     expect((await closing(socket))[0]).toBeGreaterThanOrEqual(4400);
     expect((await ask(door, '{ me }')).status).toBe(200);
+  });
+
+  test('events that come together go out in one write', async () => {
+    const { socket, messages, send } = await raw({ acknowledged: true });
+    const write = vi.spyOn(Socket.prototype as Required<Socket>, '_writev');
+    send({ type: 'subscribe', id: 'a', payload: { query: 'subscription { tick(count: 50) }' } });
+    await until('the end', () => messages.at(-1)?.type === 'complete' || messages.at(-1));
+    const writes = (write.mock.contexts as Socket[]).filter((stream) => String(stream.localPort) === new URL(door.url).port);
+    write.mockRestore();
+    expect(messages.filter(({ type }) => type === 'next').map(({ payload }) => payload)).toEqual(Array.from({ length: 50 }, (_, n) => ({ data: { tick: String(n + 1) } })));
+    expect(writes).not.toHaveLength(0);
+    expect(writes.length).toBeLessThan(5);
+    socket.close();
   });
 
   test('a slow reader bounds what is asked of its subscription', async () => {

@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
+import process from 'node:process';
 import type { ExecutionArgs, ExecutionResult, GraphQLError } from 'graphql';
-import { CloseCode, handleProtocols, makeServer, type Context as Socket } from 'graphql-ws';
+import { CloseCode, handleProtocols, makeServer, type Context as Connection } from 'graphql-ws';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { UserError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -48,7 +50,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
   const sockets = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, handleProtocols: (protocols) => handleProtocols(protocols) });
   const running = new Set<Promise<unknown>>();
 
-  async function connect(socket: Socket<Record<string, unknown>, Visit<Context>>): Promise<boolean> {
+  async function connect(socket: Connection<Record<string, unknown>, Visit<Context>>): Promise<boolean> {
     const visit = socket.extra;
     const { authorization, Authorization } = socket.connectionParams ?? {};
     const token = authorization ?? Authorization;
@@ -68,7 +70,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     return true;
   }
 
-  async function prepare(socket: Socket<Record<string, unknown>, Visit<Context>>, payload: OperationParameters): Promise<Prepared | readonly GraphQLError[]> {
+  async function prepare(socket: Connection<Record<string, unknown>, Visit<Context>>, payload: OperationParameters): Promise<Prepared | readonly GraphQLError[]> {
     try {
       const { context: viewerContext, requestId } = socket.extra;
       if (!viewerContext) throw new Error('An operation came before the socket was acknowledged');
@@ -112,7 +114,7 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
     const closed = protocol.opened(
       {
         protocol: socket.protocol,
-        send: (text) => send(socket, text),
+        send: (text) => send(socket, request.socket, text),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (handle) => socket.on('message', (data: RawData) => {
           handle(String(data)).catch((error: unknown) => {
@@ -154,10 +156,18 @@ export function acceptSockets<Context extends object>(options: SocketOptions<Con
 }
 
 /** Answering only when the bytes are on their way is what bounds a slow consumer: with so many waiting, its next event is not asked for before. */
-async function send(socket: WebSocket, text: string): Promise<void> {
+async function send(socket: WebSocket, stream: Socket, text: string): Promise<void> {
   if (socket.readyState !== socket.OPEN) return;
+  writeTogether(stream);
   if (socket.bufferedAmount < mostBufferedBytes) return socket.send(text);
   await new Promise<void>((resolve, reject) => socket.send(text, (error) => (error ? reject(error) : resolve())));
+}
+
+/** What goes out in one turn of the event loop goes in one write, which costs more than the frames. */
+function writeTogether(stream: Socket): void {
+  if (stream.writableCorked > 0) return;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
 }
 
 /** A client that does not answer a ping is gone, whatever the network says. */
