@@ -7,7 +7,7 @@ import { alternate, quantile, round, type Bench, type Row } from './figure.ts';
 import { startDarkroom } from './machine.ts';
 import { startRunningJob } from './running-job.ts';
 
-const rounds = 3;
+const rounds = 9;
 const events = 300;
 const pauseMs = 15;
 
