@@ -54,18 +54,27 @@ export function grid(width: number, height: number, links: Int32Array): Cut {
     for (let d = 0; d < 8; d++) capacity[node * 8 + d] = links[pixel * 8 + d]!;
   }
 
-  /** The shortest ways, from a source's pixel to a sink's beside it, need no trees. */
-  function pushToNeighbours(): void {
-    for (let node = stride; node < count - stride; node++) {
-      for (let d = 0; d < 8 && rest[node]! > 0; d++) {
-        const other = node + offsets[d]!;
-        const flow = Math.min(rest[node]!, capacity[node * 8 + d]!, -rest[other]!);
-        if (flow <= 0) continue;
-        rest[node]! -= flow;
-        rest[other]! += flow;
-        capacity[node * 8 + d]! -= flow;
-        capacity[other * 8 + 7 - d]! += flow;
-      }
+  /** How much the sinks further along the line can take from each node. */
+  const room = new Int32Array(count);
+  /** Straight ways need no trees: along every line of one direction each pixel passes on as much as is taken further along. What is not taken after all stays where it has come to, and the source gives it there. */
+  function sweep(d: number): void {
+    const step = offsets[d]!;
+    const [first, last, next] = step > 0 ? [stride, count - stride - 1, 1] : [count - stride - 1, stride, -1];
+    for (let node = last; node !== first - next; node -= next) {
+      const own = rest[node]!;
+      const further = Math.min(capacity[node * 8 + d]!, room[node + step]!);
+      room[node] = own < 0 ? further - own : further;
+    }
+    for (let node = first; node !== last + next; node += next) {
+      const left = rest[node]!;
+      if (left <= 0) continue;
+      const other = node + step;
+      const flow = Math.min(left, capacity[node * 8 + d]!, room[other]!);
+      if (flow <= 0) continue;
+      rest[node] = left - flow;
+      rest[other]! += flow;
+      capacity[node * 8 + d]! -= flow;
+      capacity[other * 8 + 7 - d]! += flow;
     }
   }
 
@@ -80,7 +89,7 @@ export function grid(width: number, height: number, links: Int32Array): Cut {
       rest[(y + 1) * stride + x + 1]! += terminals[pixel]! - given[pixel]!;
       given[pixel] = terminals[pixel]!;
     }
-    pushToNeighbours();
+    for (let d = 0; d < 8; d++) sweep(d);
     for (let node = stride; node < count - stride; node++) {
       const left = rest[node]!;
       if (left === 0) continue;
