@@ -17,22 +17,26 @@ interface Gaussian {
 const COMPONENTS = 5;
 /** Added to every variance: about the noise of one 8-bit level, so that flat areas keep an inverse. */
 const NOISE = 2e-5;
+/** Added to every density; and the power of e that is below its last digit, as most colours are to most of the distributions. */
+const FLOOR = 1e-9;
+const NOTHING = -60;
 
 /** Fits a mixture to the pixels in `members`; deterministic. Hard assignments, as in GrabCut. */
 export function fitMixture(lab: LabPlanes, members: Uint32Array): GaussianMixture {
   const gaussians = clusterColors(lab, members).map((cluster) => fitGaussian(lab, cluster, members.length));
+  const numbers = Float64Array.from(gaussians.flatMap(({ mean, inverse, logScale }) => [...mean, ...inverse, logScale]));
   return {
     cost(L, a, b) {
       let density = 0;
-      for (let g = 0; g < gaussians.length; g++) {
-        const { mean, inverse, logScale } = gaussians[g]!;
-        const x = L - mean[0]!;
-        const y = a - mean[1]!;
-        const z = b - mean[2]!;
-        const distance = x * (x * inverse[0]! + 2 * (y * inverse[1]! + z * inverse[2]!)) + y * (y * inverse[3]! + 2 * z * inverse[4]!) + z * z * inverse[5]!;
-        density += Math.exp(logScale - distance / 2);
+      for (let k = 0; k < numbers.length; k += 10) {
+        const x = L - numbers[k]!;
+        const y = a - numbers[k + 1]!;
+        const z = b - numbers[k + 2]!;
+        const distance = x * (x * numbers[k + 3]! + 2 * (y * numbers[k + 4]! + z * numbers[k + 5]!)) + y * (y * numbers[k + 6]! + 2 * z * numbers[k + 7]!) + z * z * numbers[k + 8]!;
+        const power = numbers[k + 9]! - distance / 2;
+        if (power > NOTHING) density += Math.exp(power);
       }
-      return -Math.log(density + 1e-9);
+      return -Math.log(density + FLOOR);
     },
   };
 }
@@ -44,12 +48,27 @@ function clusterColors(lab: LabPlanes, members: Uint32Array): Uint32Array[] {
     clusters.sort((one, other) => other.scatter - one.scatter);
     const { members: widest, axis, mean, scatter } = clusters[0]!;
     if (scatter < 1e-6 * widest.length || widest.length < 20) break;
-    const lies = (i: number) => (lab[0].data[i]! - mean[0]!) * axis[0]! + (lab[1].data[i]! - mean[1]!) * axis[1]! + (lab[2].data[i]! - mean[2]!) * axis[2]! > 0;
-    const parts = [widest.filter(lies), widest.filter((i) => !lies(i))];
+    const parts = halve(lab, widest, mean, axis);
     if (parts.some(({ length }) => length === 0)) break;
     clusters.splice(0, 1, ...parts.map((part) => describe(lab, part)));
   }
   return clusters.map(({ members: own }) => own);
+}
+
+/** The members on either side of the plane through the mean that the axis stands on. */
+function halve(lab: LabPlanes, members: Uint32Array, mean: number[], axis: number[]): [Uint32Array, Uint32Array] {
+  const [L, a, b] = [lab[0].data, lab[1].data, lab[2].data];
+  const [x, y, z] = axis as [number, number, number];
+  const [mL, ma, mb] = mean as [number, number, number];
+  const above = new Uint32Array(members.length);
+  const below = new Uint32Array(members.length);
+  let n = 0;
+  for (let m = 0; m < members.length; m++) {
+    const i = members[m]!;
+    if ((L[i]! - mL) * x + (a[i]! - ma) * y + (b[i]! - mb) * z > 0) above[n++] = i;
+    else below[m - n] = i;
+  }
+  return [above.subarray(0, n), below.subarray(0, members.length - n)];
 }
 
 /** Scatter is the variance along the main axis, found by power iteration, times the number of members. */
