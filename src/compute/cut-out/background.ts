@@ -43,7 +43,7 @@ export function weighBackground(lab: LabPlanes, salient: Plane): Plane {
 type Distance = (one: number, other: number) => number;
 
 function distanceBetween({ color }: Superpixels): Distance {
-  return (i, j) => Math.hypot(color[i * 3]! - color[j * 3]!, CHROMA * (color[i * 3 + 1]! - color[j * 3 + 1]!), CHROMA * (color[i * 3 + 2]! - color[j * 3 + 2]!));
+  return (i, j) => Math.sqrt((color[i * 3]! - color[j * 3]!) ** 2 + (CHROMA * (color[i * 3 + 1]! - color[j * 3 + 1]!)) ** 2 + (CHROMA * (color[i * 3 + 2]! - color[j * 3 + 2]!)) ** 2);
 }
 
 /** How sure each patch is background, 0..1, by the share of its region's outline that lies on the border. */

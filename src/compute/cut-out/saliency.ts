@@ -108,35 +108,39 @@ function frameDistance(lab: LabPlanes): Plane {
   const [L, a, b] = [lab[0].data, lab[1].data, lab[2].data];
   const out = plane(width, height);
   for (let i = 0; i < out.data.length; i++) {
-    let nearest = Infinity;
-    for (const { color, spread } of clusters) {
-      nearest = Math.min(nearest, Math.hypot(L[i]! - color[0]!, a[i]! - color[1]!, b[i]! - color[2]!) / spread);
-    }
-    out.data[i] = Math.min(nearest, 12);
+    let nearest = 12;
+    for (const { color, spread } of clusters) nearest = Math.min(nearest, distance([L[i]!, a[i]!, b[i]!], color) / spread);
+    out.data[i] = nearest;
   }
   return out;
 }
 
+type Color = [L: number, a: number, b: number];
+
+/** Not by Math.hypot, whose care for numbers near the end of their range takes many times as long. */
+const distance = (one: Color, other: Color) => Math.sqrt((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 + (one[2] - other[2]) ** 2);
+
+function nearestOf(centres: readonly Color[], color: Color): number {
+  let nearest = 0;
+  for (let c = 1; c < centres.length; c++) if (distance(color, centres[c]!) < distance(color, centres[nearest]!)) nearest = c;
+  return nearest;
+}
+
 /** At most four colours with more than 6 % of the frame each. */
-function frameColors(lab: LabPlanes, frame: number[]): { color: number[]; spread: number }[] {
-  const at = (i: number) => [lab[0].data[i]!, lab[1].data[i]!, lab[2].data[i]!];
-  const distance = (one: number[], other: number[]) => Math.hypot(one[0]! - other[0]!, one[1]! - other[1]!, one[2]! - other[2]!);
-  const colors = frame.map(at);
+function frameColors(lab: LabPlanes, frame: number[]): { color: Color; spread: number }[] {
+  const colors = frame.map((i): Color => [lab[0].data[i]!, lab[1].data[i]!, lab[2].data[i]!]);
   // Farthest first, from the darkest: no chance involved, so that the same picture always gives the same cut-out.
-  let centres = [colors.reduce((best, color) => (color[0]! < best[0]! ? color : best))];
-  while (centres.length < 4) centres.push(colors.reduce((best, color) => (reach(color) > reach(best) ? color : best)));
-  function reach(color: number[]) {
-    return Math.min(...centres.map((centre) => distance(color, centre)));
+  let centres = [colors.reduce((best, color) => (color[0] < best[0] ? color : best))];
+  while (centres.length < 4) {
+    const reach = colors.map((color) => distance(color, centres[nearestOf(centres, color)]!));
+    centres.push(colors[reach.reduce((best, value, i) => (value > reach[best]! ? i : best), 0)]!);
   }
-  let members: number[][][] = [];
+  let members: Color[][] = [];
   for (let round = 0; round < 8; round++) {
     members = centres.map(() => []);
-    for (const color of colors) {
-      let nearest = 0;
-      for (let c = 1; c < centres.length; c++) if (distance(color, centres[c]!) < distance(color, centres[nearest]!)) nearest = c;
-      members[nearest]!.push(color);
-    }
-    centres = centres.map((centre, c) => (members[c]!.length === 0 ? centre : [0, 1, 2].map((k) => members[c]!.reduce((sum, color) => sum + color[k]!, 0) / members[c]!.length)));
+    for (const color of colors) members[nearestOf(centres, color)]!.push(color);
+    const mean = (own: Color[], k: number) => own.reduce((sum, color) => sum + color[k]!, 0) / own.length;
+    centres = centres.map((centre, c): Color => (members[c]!.length === 0 ? centre : [mean(members[c]!, 0), mean(members[c]!, 1), mean(members[c]!, 2)]));
   }
   return centres.flatMap((color, c) => {
     const own = members[c]!;
