@@ -15,10 +15,11 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // A file leaves nothing behind in a module, so what it needs is loaded once for each worker and not for each file.
+    isolate: false,
     projects: [
       { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/e2e/**'] } },
-      // Each file starts an app of its own and leaves nothing behind in a module, so the app is loaded once for each worker and not for each file.
-      ...waysToRun.map((way) => ({ extends: true as const, test: { name: way, isolate: false, include: ['test/e2e/**/*.test.ts'], exclude: leftOutOf[way].map((name) => `test/e2e/${name}.test.ts`), globalSetup: [`test/setup/${way}.ts`] } })),
+      ...waysToRun.map((way) => ({ extends: true as const, test: { name: way, include: ['test/e2e/**/*.test.ts'], exclude: leftOutOf[way].map((name) => `test/e2e/${name}.test.ts`), globalSetup: [`test/setup/${way}.ts`] } })),
     ],
   },
 });

@@ -77,7 +77,8 @@ describe('the image', () => {
   // The steps of the Dockerfile that can be had without Docker: compile, and put what it copies side by side.
   beforeAll(async () => {
     app = await mkdtemp(join(tmpdir(), 'darkroom-image-'));
-    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--outDir', join(app, 'dist')]);
+    // Types are a check of their own.
+    await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noCheck', '--outDir', join(app, 'dist')]);
     const last = (await readFile('Dockerfile', 'utf8')).split(/^FROM /m).at(-1)!;
     const copied = [...last.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names]) => names!.split(' '));
     for (const name of copied) await cp(name, join(app, name), { recursive: true });
