@@ -2,7 +2,7 @@ import { connect, Socket } from 'node:net';
 import { once } from 'node:events';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient, type ClientOptions } from 'graphql-ws';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { ask, openDoor, type Door } from './fixtures/front-door.ts';
 import { until } from './until.ts';
@@ -134,10 +134,10 @@ describe('graphql-ws', () => {
   test('events that come together go out in one write', async () => {
     const { socket, messages, send } = await raw({ acknowledged: true });
     const write = vi.spyOn(Socket.prototype as Required<Socket>, '_writev');
+    onTestFinished(() => write.mockRestore());
     send({ type: 'subscribe', id: 'a', payload: { query: 'subscription { tick(count: 50) }' } });
     await until('the end', () => messages.at(-1)?.type === 'complete' || messages.at(-1));
     const writes = (write.mock.contexts as Socket[]).filter((stream) => String(stream.localPort) === new URL(door.url).port);
-    write.mockRestore();
     expect(messages.filter(({ type }) => type === 'next').map(({ payload }) => payload)).toEqual(Array.from({ length: 50 }, (_, n) => ({ data: { tick: String(n + 1) } })));
     expect(writes).not.toHaveLength(0);
     expect(writes.length).toBeLessThan(5);
