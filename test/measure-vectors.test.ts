@@ -116,7 +116,7 @@ describe.skipIf(!folders.every(existsSync))('photographs', () => {
   }, 120_000);
 
   test('are found again: on average over twelve kinds of edits the first answer is right in 97 % and more', async () => {
-    const rates = await searchAll(known, known.filter((_, i) => i % 5 === 0));
+    const rates = await searchAll(known, known.filter((_, i) => i % 3 === 0));
     expect(meanFirst(rates)).toBeGreaterThanOrEqual(0.97);
     for (const edit of ['resized', 'recompressed', 'mirrored']) expect(rates[edit]!.near, edit).toBeGreaterThanOrEqual(0.99);
     for (const edit of ['cropped to 90 %', 'bordered', 'blurred']) expect(rates[edit]!.near, edit).toBeGreaterThanOrEqual(0.85);
