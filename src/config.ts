@@ -152,7 +152,7 @@ export const settings = {
   GRAPHQL_MAX_FIELDS: count.prefault('1000').describe('Fields in a query at the most, each fragment counted wherever it is used.'),
   GRAPHQL_MAX_ALIASES: count.prefault('100').describe('Aliases in a query at the most.'),
   GRAPHQL_MAX_DIRECTIVES: count.prefault('50').describe('Directives in a query at the most.'),
-  GRAPHQL_COMPILE_AFTER: count.prefault('10').describe('A query that is asked so often is compiled to code of its own, which answers faster; 0: none is.'),
+  GRAPHQL_COMPILE_AFTER: count.prefault('10').describe('A query, or the answer to an event of a subscription, that is asked for so often is compiled to code of its own, which answers faster; 0: none is.'),
   PERSISTED_OPERATIONS: z.string().optional().describe('A JSON file { "hash": "document" }, as the client preset of GraphQL Code Generator writes it: only these operations are answered, by documentId, by extensions.persistedQuery.sha256Hash or by their text. Without it: any.'),
   GRAPHIQL: flag.optional().describe('Serve GraphiQL at /graphql. Without it: where the schema is described and any operation is answered.'),
   NODE_ENV: z.string().optional().describe('With "production", as with any HOST but loopback, secrets that could be guessed refuse to start.'),

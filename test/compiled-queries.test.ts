@@ -15,6 +15,7 @@ const schema = buildSchema(`
   type Jug implements Thing { id: ID! next: Thing, litres: Float! }
   type Query { cup(id: ID = "7", sizes: [Int!]): Cup, must: Cup!, things: [Thing!], thing: Thing, later: [Cup], none: Cup, refused: Int, broken: [Cup], echo(wish: Wish, which: Which, kinds: [Kind!], rows: [[Int]], since: Moment, until: Moment! = "2020-01-01", any: JSON, yes: Boolean): String }
   type Mutation { fill: Int }
+  type Subscription { washed(twice: Boolean = false): Cup }
 `);
 const fail = async () => {
   throw new UserError('NOT_FOUND', 'no name', { hint: 'Ask for another' });
@@ -32,6 +33,7 @@ const resolvers: Record<string, Record<string, (...args: never[]) => unknown>> =
   },
   Cup: { name: fail, lid: async ({ lid }: { lid?: unknown }) => lid },
   Mutation: { fill: () => 3 },
+  Subscription: { washed: async (cup: object, { twice }: { twice: boolean }) => ({ ...cup, size: twice ? 2 : 1 }) },
 };
 for (const [type, fields] of Object.entries(resolvers)) for (const [field, resolve] of Object.entries(fields)) (schema.getType(type) as GraphQLObjectType).getFields()[field]!.resolve = resolve as never;
 Object.assign(schema.getType('Moment')!, { parseValue: (text: string) => new Date(text), parseLiteral: ({ value }: { value: string }) => new Date(value) });
@@ -78,6 +80,19 @@ test.each([
   expect(interpreted).toBe(1);
   expect(asJson(result)).toEqual(asJson(await execute(args)));
   expect(result.errors).toHaveLength(1);
+});
+
+test('the answer to an event of a subscription is compiled as that to a query is, and told by graphql-js where it fails', async () => {
+  const args = { ...prepare('subscription ($twice: Boolean) { washed(twice: $twice) { id size __typename } }', { twice: true }), rootValue: { id: 'c' } };
+  const { result, interpreted } = await ask(args);
+  expect(interpreted).toBe(0);
+  expect(result).toEqual({ data: { washed: { id: 'c', size: 2, __typename: 'Cup' } } });
+
+  const failing = { ...prepare('subscription { washed { id name } }'), rootValue: { id: 'c' } };
+  const told = await ask(failing);
+  expect(told.interpreted).toBe(1);
+  expect(asJson(told.result)).toEqual(asJson(await execute(failing)));
+  expect(told.result.errors).toHaveLength(1);
 });
 
 const values: Record<string, unknown[]> = {

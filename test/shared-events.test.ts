@@ -1,4 +1,4 @@
-import { buildSchema, parse, type ExecutionResult } from 'graphql';
+import { buildSchema, execute, parse, type ExecutionResult } from 'graphql';
 import { expect, test } from 'vitest';
 import { subscribe } from '../src/graphql/subscribe.ts';
 import { readTogether } from '../src/jobs/shared-reads.ts';
@@ -28,7 +28,7 @@ async function answersTo(events: unknown[], query: string, variableValues?: Reco
   async function* source() {
     yield* events;
   }
-  const results = await subscribe({ schema, document: documentOf(query), rootValue: { event: source }, variableValues });
+  const results = await subscribe({ schema, document: documentOf(query), rootValue: { event: source }, variableValues }, execute);
   const answers: unknown[] = [];
   for await (const { data, errors } of results as AsyncIterable<ExecutionResult>) answers.push(errors ?? data?.['event']);
   return answers;

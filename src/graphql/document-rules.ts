@@ -1,4 +1,4 @@
-import { execute, GraphQLError, parse, specifiedRules, validate, type ASTVisitor, type ParseOptions, type Source, type ValidationContext } from 'graphql';
+import { execute, GraphQLError, parse, specifiedRules, validate, type ASTVisitor, type ExecutionArgs, type ParseOptions, type Source, type ValidationContext } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
 import type { Config } from '../config.ts';
 import { compilingExecutor } from './compiled.ts';
@@ -36,7 +36,7 @@ export function useReferenceExecutor({ GRAPHQL_INTROSPECTION, GRAPHQL_COMPILE_AF
   const executeFn = compilingExecutor(GRAPHQL_COMPILE_AFTER, hideSuggestions ? (args) => execute({ ...args, hideSuggestions }) : execute);
   return {
     onExecute: ({ setExecuteFn }) => setExecuteFn(executeFn as typeof execute),
-    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(hideSuggestions ? (args: Parameters<typeof execute>[0]) => subscribe({ ...args, hideSuggestions }) : subscribe),
+    onSubscribe: ({ setSubscribeFn }) => setSubscribeFn((args: ExecutionArgs) => subscribe({ ...args, hideSuggestions }, executeFn)),
   };
 }
 

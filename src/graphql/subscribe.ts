@@ -1,5 +1,6 @@
-import { createSourceEventStream, execute, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import { isAsyncIterable } from 'graphql-yoga';
+import type { Execute } from './compiled.ts';
 import { mapEvents } from './map-events.ts';
 
 /** What was answered about an event, by operation. An event that nobody holds any more takes its answers along. */
@@ -8,10 +9,10 @@ const documents = new WeakMap<object, number>();
 let lastDocument = 0;
 
 /**
- * graphql-js' `subscribe`, but an event that comes to several subscribers as the same object is answered once for all who ask the same of it.
+ * graphql-js' `subscribe` with an executor of ours, but an event that comes to several subscribers as the same object is answered once for all who ask the same of it.
  * Whoever hands one object to several readers vouches that they may see the same: see `jobs/shared-reads.ts`.
  */
-export async function subscribe(args: ExecutionArgs): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
+export async function subscribe(args: ExecutionArgs, execute: Execute): Promise<AsyncIterable<ExecutionResult> | ExecutionResult> {
   const source = await createSourceEventStream(args);
   if (!isAsyncIterable(source)) return source;
   const operation = JSON.stringify([numberOf(args.document), args.operationName, args.variableValues]);
