@@ -50,7 +50,8 @@ const JobConnection = builder.connectionObject(
   { name: 'JobEdge' },
 );
 
-const nodePath = { path: ['edges', 'node'] };
+/** With what tells the place of a job in its list. */
+const nodes = { path: ['edges', 'node'], select: { id: true, createdAt: true } };
 
 builder.queryFields((t) => ({
   job: t.prismaField({
@@ -66,7 +67,7 @@ builder.queryFields((t) => ({
     scope: 'jobs:read',
     description: 'The viewer\'s jobs, the newest first.',
     args: { filter: t.arg({ type: JobFilter }), ...t.arg.connectionArgs() },
-    resolve: (_root, { filter, ...args }, context, info) => jobPage(args, context, jobsWhere(context.viewer.id, filter), queryFromInfo({ context, info, ...nodePath })) as never,
+    resolve: (_root, { filter, ...args }, context, info) => jobPage(args, context, jobsWhere(context.viewer.id, filter), queryFromInfo({ context, info, ...nodes })) as never,
   }),
 }));
 
@@ -78,7 +79,7 @@ builder.prismaObjectField(Image, 'jobs', (t) =>
     select: { id: true },
     args: { filter: t.arg({ type: JobFilter }), ...t.arg.connectionArgs() },
     resolve: (image, { filter, ...args }, context, info) =>
-      jobPage(args, context, { ...jobsWhere(context.viewer.id, filter), AND: { inputs: { some: { assetId: image.id } } } }, queryFromInfo({ context, info, ...nodePath })) as never,
+      jobPage(args, context, { ...jobsWhere(context.viewer.id, filter), AND: { inputs: { some: { assetId: image.id } } } }, queryFromInfo({ context, info, ...nodes })) as never,
   }),
 );
 

@@ -2,7 +2,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { UserError } from '../errors.ts';
 import { builder, globalId, rowId } from '../graphql/builder.ts';
 import { maxPageSize } from '../keyset.ts';
-import { readJob } from './read.ts';
+import { jobReader, watched } from './read.ts';
 import { jobsWhere, JobFilter } from './schema.ts';
 import { Job, JobStatus } from './types.ts';
 import { watchEvents, watchJob, watchJobs, type JobEventRow } from './watch.ts';
@@ -34,10 +34,8 @@ builder.subscriptionFields((t) => ({
     args: { id: t.arg.globalID({ required: true, for: Job }) },
     subscribe: (_root, { id }, context, info) => {
       const { app, viewer } = context;
-      const query = queryFromInfo({ context, info });
-      const read = () => app.db.job.findFirst({ ...query, where: { id: rowId(id), ownerId: viewer.id } });
-      const isAlone = Object.values(query).every((part) => part === undefined);
-      return watchJob(app, rowId(id), isAlone ? () => readJob(app, viewer, rowId(id)) : read);
+      const { select } = queryFromInfo({ context, info, select: watched });
+      return watchJob(app, rowId(id), jobReader(app, viewer, rowId(id), select));
     },
     resolve: (job) => job,
   }),

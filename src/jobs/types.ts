@@ -66,6 +66,7 @@ const JobMetrics = builder.objectRef<{ queuedMs: number | null; processingMs: nu
 export const Job = builder.prismaNode('Job', {
   description: 'One run of one operation: input, progress, result or failure.',
   scope: 'jobs:read',
+  select: { id: true },
   nullable: true,
   id: { field: 'id' },
   findUnique: (id, { viewer }) => ({ id: rowId({ id }), ownerId: viewer.id }),

@@ -7,7 +7,7 @@ import type { Sql } from '../../src/database/sql.ts';
 import {
   claimJobs, complete, expireDeadlines, expireLeases, fail, finishCancelled, heartbeat, holdAttempt, recordProgress, release, requestCancel, takeUnrung, writeNote, type ClaimedJob,
 } from '../../src/jobs/transitions.ts';
-import { readJob } from '../../src/jobs/read.ts';
+import { jobReader, watched } from '../../src/jobs/read.ts';
 import type { Viewer } from '../../src/access/viewer.ts';
 import { createJob, openBareDatabase } from '../fixtures/job-rows.ts';
 import { faultsOfHistory } from '../fixtures/history.ts';
@@ -57,7 +57,8 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
 
   test('a job that is read past the client is the same in every column', async () => {
     const { id, ownerId } = await createJob(db, { deadline: new Date(Date.now() + 60_000), idempotencyKey: 'one', priority: -3, parameters: { deep: [1, 'two'] } });
-    const read = () => readJob({ sql: database.sql }, { id: ownerId } as Viewer, id);
+    const every = { ...watched, ...Object.fromEntries(Object.keys(Prisma.JobScalarFieldEnum).map((field) => [field, true])) };
+    const read = jobReader({ db, sql: database.sql }, { id: ownerId } as Viewer, id, every);
     const same = async () => expect(await read()).toEqual(await db.job.findUnique({ where: { id } }));
     await same();
     const job = await mustClaim();
@@ -66,7 +67,9 @@ describe.skipIf(inject('settings').REDIS_URL && !inject('postgresUrl'))('the lif
     await complete(database.sql, job, { ...result, peakMemoryBytes: 5_000_000_000 });
     await same();
     expect(await read()).toMatchObject({ status: 'COMPLETED', peakMemoryBytes: 5_000_000_000n, result: { found: 'nothing' } });
-    expect(await readJob({ sql: database.sql }, { id: 'somebody else' } as Viewer, id)).toBeNull();
+    expect(await jobReader({ db, sql: database.sql }, { id: 'somebody else' } as Viewer, id, every)()).toBeNull();
+    expect(await jobReader({ db, sql: database.sql }, { id: ownerId } as Viewer, id, { ...watched, cacheHit: true, stage: false })()).toEqual({ id, seq: 4, status: 'COMPLETED', cacheHit: false });
+    expect(await jobReader({ db, sql: database.sql }, { id: ownerId } as Viewer, id, { ...watched, attempts: { select: { attempt: true } } })()).toMatchObject({ status: 'COMPLETED', attempts: [{ attempt: 1 }] });
   });
 
   test('an ended job never changes, in any column (I3)', async () => {
