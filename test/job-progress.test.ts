@@ -29,8 +29,7 @@ test('of what lasts longer the newest is written, a few times a second, and each
   await progress.end();
   const tookMs = performance.now() - startedAt;
   expect(written.length).toBeGreaterThan(1);
-  // The first after 100 ms, and then one each 250.
-  expect(written.length).toBeLessThanOrEqual(1 + (tookMs - 100) / 250);
+  expect(written.length).toBeLessThanOrEqual(tookMs / 250);
   expect(written[0]).toBeGreaterThan(1);
   expect(written).toEqual(written.toSorted((a, b) => a - b));
   expect(rung).toEqual(written.flatMap(() => [['viewer:b'], ['job:a']]));
