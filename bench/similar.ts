@@ -8,7 +8,7 @@ const vectors = 100_000;
 const clusters = 2_000;
 const questions = 100;
 const neighbours = 10;
-const rounds = 3;
+const rounds = 9;
 /** Until the engine has compiled what is asked. */
 const warmUps = 5;
 const query = `query ($id: ID!, $first: Int) { similarImages(to: { imageId: $id }, first: $first) { edges { score node { id filename } } } }`;
