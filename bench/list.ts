@@ -6,13 +6,13 @@ import { cpuMsOf, startDarkroom, startSide } from './machine.ts';
 import { seedImages } from './seed.ts';
 
 const connections = 20;
-/** One process of the same program is up to a tenth faster than the next, as long as it lives. */
-const starts = 3;
-/** Many short ones: the speed of the machine itself drifts by a tenth within seconds. */
-const rounds = 5;
+/** One process of the same program is up to a third faster than the next, as long as it lives. */
+const starts = 6;
+/** Short ones: the speed of the machine itself drifts by a tenth within seconds. */
+const rounds = 3;
 const seconds = 1;
 /** Until the engine has compiled what each of them does; it goes on to get better for a good while. */
-const warmUpSeconds = 10;
+const warmUpSeconds = 7;
 const query = `query ($first: Int) { images(first: $first) {
   edges { node { id filename width height userTags url { url expiresAt } } } pageInfo { hasNextPage endCursor } } }`;
 
