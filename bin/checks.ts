@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { addTally, isBroken, ranNothing, tallyOf, type Report, type Tally } from './checks/tally.ts';
+import { chromiumPath } from './services/chromium.ts';
 import { postgresFolder } from './services/postgres.ts';
 import { redisServerPath } from './services/redis.ts';
 
@@ -33,6 +34,7 @@ for (const { name, find, projects: needing, mark } of services) {
     }
   });
 }
+await chromiumPath().catch((error: Error) => count('skipped', `the tests of GraphiQL in a browser: ${error.message}`));
 for (const project of projects) await runTests(project);
 // The same requests each time, so that a change fails for what it did; other seeds are for `npm run fuzz`.
 await check('requests that nobody would send', 'npm', ['run', '--silent', 'fuzz', '--', '--seconds', '20', '--seed', '827612259']);

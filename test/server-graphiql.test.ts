@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { GraphQLScalarType, parse, validate } from 'graphql';
 import { createSchema } from 'graphql-yoga';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromiumPath } from '../bin/services/chromium.ts';
 import { examples } from '../src/graphql/examples.ts';
 import { SpooledFile } from '../src/graphql/multipart.ts';
 import { schema as ownSchema } from '../src/graphql/schema.ts';
@@ -98,8 +98,9 @@ test('without GRAPHIQL there is no page', async () => {
   await plain.close(1_000);
 });
 
-const browserPath = '/usr/bin/chromium';
-describe.skipIf(!existsSync(browserPath))('in a browser', () => {
+// `bin/test` says why it cannot be had.
+const browserPath = await chromiumPath().catch(() => '');
+describe.skipIf(!browserPath)('in a browser', () => {
   let browser: Browser;
   let page: Page;
   const faults: string[] = [];
